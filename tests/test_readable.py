@@ -68,7 +68,7 @@ LINES = {
     "estimate": (lambda: Estimate(0.5, 0.25, 0.75), "0.5 [0.25, 0.75]"),
     "recommendation": (lambda: Recommendation("average", "D4", "Average over D4."), "Average over D4."),
     "claim": (
-        lambda: Judged("a", "a gain", "section 1", 0.5, 0.25, 0.75, "<= 1", "holds", (0.5,)),
+        lambda: Judged("a", "a gain", "section 1", 0.5, 0.25, 0.75, "<= 1", "holds", (0.5,), "", 3),
         "a gain: 0.5 [0.25, 0.75], to be <= 1: holds",
     ),
     "unused audit": (lambda: Audit(torch.nn.Identity(), _symmetry()), "<Audit of D4 over 0 samples>"),

@@ -269,3 +269,18 @@ def test_a_batch_is_a_tensor_inputs_alone_or_with_labels_and_clusters():
     assert [float(z.sum()) for z in (*batch.inputs, batch.labels)] == [2, 4, 6]
     (batch,) = batches(((x, 2 * x), None))
     assert len(batch.inputs) == 2
+
+
+def test_trajectories_are_numbered_in_one_place(generator):
+    x = states(4, generator)
+    assert len(list(batches((x, x, torch.arange(4)), symmetry=PV))) == 1
+    with pytest.raises(ArgumentError, match=r"clusters: expected none beside \(inputs, labels, clusters\), got some"):
+        list(batches((x, x, torch.arange(4)), clusters=torch.arange(4), symmetry=PV))
+
+
+def test_labels_of_another_form_are_told_as_labels_where_rows_are_left_out(generator):
+    x = states(4, generator)
+    (found,) = batches([(x, x)], max_samples=3, symmetry=PV)
+    assert len(found.labels) == 3
+    with pytest.raises(ShapeError, match=r"^labels: expected"):
+        list(batches([(x, (x, x))], max_samples=3, symmetry=PV))

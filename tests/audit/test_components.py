@@ -14,7 +14,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 from haar.audit.components import audit_components
-from haar.errors import ArgumentError
+from haar.errors import ArgumentError, ShapeError
 
 
 def table(seed=0):
@@ -125,3 +125,12 @@ class Drawn(Ridge):
 def test_a_head_that_draws_its_answers_is_refused():
     with pytest.raises(ArgumentError, match="estimator: expected the same answers for the same rows"):
         audited(Drawn())
+
+
+def test_what_a_step_says_in_our_words_comes_through():
+    class Refuses(Ridge):
+        def predict(self, x):
+            raise ShapeError("x", expected="pairs", got=x.shape)
+
+    with pytest.raises(ShapeError, match=r"^x: expected pairs, got \(60, 3\)$"):
+        audited(Refuses())

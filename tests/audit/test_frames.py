@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
+import numpy as np
 import pytest
 import torch
 
@@ -34,7 +35,16 @@ def test_a_cube_has_no_axes_and_a_brick_has():
     assert found["cube"]["predicted_error"] == pytest.approx(3**-0.5, rel=1e-6)
     assert "2 of 3 clouds without trusted axes" in report.summary
     assert report.table().row_count == 3
-    assert report.figure().axes
+    (figure,) = (section.figure for section in report.sections() if section.figure is not None)
+    signs, spaces, _ = figure.axes[0].lines
+    predicted = [entry["predicted_error"] for entry in found.values()]
+    for line, name in ((signs, "measured_error"), (spaces, "measured_error_with_eigenspaces")):
+        drawn = [(x, entry[name]) for x, entry in zip(predicted, found.values(), strict=True)]
+        assert line.get_xydata() == pytest.approx(np.maximum(drawn, 1e-17))
+    assert (signs.get_markerfacecolor() != "none", spaces.get_markerfacecolor()) == (
+        True,
+        "none",
+    )
     assert "every axis along which points lie is defined" in audit_frames([brick]).summary
 
 

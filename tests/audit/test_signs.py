@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from haar.audit.signs import SignAudit, audit_signs
-from haar.errors import ArgumentError
+from haar.errors import ArgumentError, ShapeError
 from haar.nn.spectral import SignDeepSets, SignNet
 
 
@@ -77,6 +77,14 @@ def test_what_cannot_be_audited_is_refused(call, words):
     with pytest.raises(ArgumentError, match=words) as caught:
         call(vectors())
     assert "\n" not in str(caught.value)
+
+
+def test_what_a_model_says_in_our_words_comes_through():
+    def refusing(v):
+        raise ShapeError("v", expected="pairs", got=tuple(v.shape))
+
+    with pytest.raises(ShapeError, match=r"^v: expected pairs, got \(9, 4\)$"):
+        audit_signs(refusing, vectors())
 
 
 def test_classes_are_answers_too():

@@ -30,7 +30,7 @@ def choose(monkeypatch):
 
     def chosen(cost, n=8, model=None, memory_limit=2**40, x=None):
         clock = Clock(cost)
-        monkeypatch.setattr(micro_batch, "_clock", clock)
+        monkeypatch.setattr(micro_batch, "clock", clock)
         monkeypatch.setattr(micro_batch, "_LONG", 0.25)
         leaves = [torch.zeros(1, 2, 4, 4) if x is None else x]
         return choose_plan(model or nn.Identity(), clock.run, n, leaves, memory_limit), clock
@@ -106,10 +106,10 @@ def test_the_memory_bound_counts_what_a_pass_makes():
         y = torch.cat([x] * plan.elements)
         return (y + 1) * 2
 
-    assert micro_batch._most_elements(run, 8, [x], 3 * 3 * 256 + 10) == 3
-    assert micro_batch._most_elements(run, 8, [x], 10**9) == 8
-    assert micro_batch._most_elements(run, 8, [x], 1) == 1
-    assert micro_batch._most_elements(run, 8, [x], None) == 8
+    assert micro_batch.most_elements(run, 8, [x], 3 * 3 * 256 + 10) == 3
+    assert micro_batch.most_elements(run, 8, [x], 10**9) == 8
+    assert micro_batch.most_elements(run, 8, [x], 1) == 1
+    assert micro_batch.most_elements(run, 8, [x], None) == 8
 
 
 def test_views_take_no_memory():
@@ -129,6 +129,6 @@ def test_layouts_follow_the_layers():
 
 
 def test_the_real_clock_runs():
-    before = micro_batch._clock()
+    before = micro_batch.clock()
     torch.randn(200, 200) @ torch.randn(200, 200)
-    assert micro_batch._clock() > before
+    assert micro_batch.clock() > before

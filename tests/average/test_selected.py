@@ -144,3 +144,10 @@ def test_no_inputs_other_groups_and_groups_without_a_list():
     assert isinstance(chosen, Selected)
     with pytest.raises(ArgumentError, match="selected in"):
         chosen.weighted(cyclic(4))
+
+
+def test_elements_of_another_group_are_refused():
+    x = torch.ones(1, 3, 6, 6).double()
+    chosen = select(_model(0), FIELDS, x, m=2)
+    with pytest.raises(ArgumentError, match="how: expected elements selected in C4, got in D4"):
+        average(_model(0), Symmetry.of_fields(cyclic(4), "pressure, velocity:vector"), chosen)

@@ -115,5 +115,5 @@ def test_errors_are_one_line(folder, capsys):
 def test_a_command_is_not_looked_for_among_what_follows_its_name():
     group = DefaultCommandGroup(name="g")
     group.commands = {"model": None, "ase": None}
-    assert group._named(["model", "m", "--ase", "x"]) == ["model", "m", "--ase", "x"]
-    assert group._named(["a", "--ase", "x", "-n", "3"]) == ["ase", "x", "a", "-n", "3"]
+    assert group.with_name(["model", "m", "--ase", "x"]) == ["model", "m", "--ase", "x"]
+    assert group.with_name(["a", "--ase", "x", "-n", "3"]) == ["ase", "x", "a", "-n", "3"]

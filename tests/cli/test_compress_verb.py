@@ -85,3 +85,8 @@ def test_who_sees_the_gauge_is_that_of_python(own, capsys):
     assert json.loads(capsys.readouterr().out) == _plain(found)
     assert main(["compress", "gauge", *ON, "--methods", "magnitude"]) == 0
     assert "none does" in " ".join(capsys.readouterr().out.split())
+
+
+def test_one_layer_at_a_time_has_one_level(own, capsys):
+    assert main(["compress", "sweep", *ON, "--by-layer", "quantise", "--levels", "2,3", "--draws", "0"]) == 2
+    assert capsys.readouterr().err == "haar: --levels: expected one level with --by-layer, got '2,3'\n"

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 
 import pytest
 import torch
@@ -66,9 +67,15 @@ def as_torchrun(world, here, *words, **environment):
                 sys.stderr.flush()
             finally:
                 os._exit(code)
-    codes = [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children]
+    codes = {}
+    while len(codes) < world:  # whichever ends first, so that none is still there for the others to see
+        for child in set(children) - set(codes):
+            ended, status = os.waitpid(child, os.WNOHANG)
+            if ended:
+                codes[child] = abs(os.waitstatus_to_exitcode(status))
+        time.sleep(0.01)
     out, err = ("".join((here / f"{name}-{rank}").read_text() for rank in range(world)) for name in ("out", "err"))
-    return subprocess.CompletedProcess(words, max(map(abs, codes)), out, err)
+    return subprocess.CompletedProcess(words, max(codes.values()), out, err)
 
 
 def launcher_in_a_fork():
@@ -168,10 +175,10 @@ def test_a_fit_of_several_processes_is_killed_goes_on_and_is_that_of_one(here, c
     (here / "plan.yaml").write_text("every: 10\nmodel: task:Net\ndata: task:data\n")
     words = ["relax", "fit", "plan.yaml", "--group", "C4", "--input", "vector", "--output", "vector"]
     words += ["--steps", "40", "--batch-size", "8", "--clip", "1", "--json", "--out", "fitted"]
-    ended = torchrun(3, here, *words, DIES="1")
+    ended = as_torchrun(3, here, *words, DIES="1")
     assert ended.returncode
     way_on = "fitted keeps what is finished, and the same command goes on, with any number of processes"
-    assert ours(ended) == [f"haar: rank 1 of 3 has ended; {way_on}"]
+    assert set(ours(ended)) == {f"haar: rank 1 of 3 has ended; {way_on}"}  # no torchrun ends the third
     kept = torch.load(here / "fitted" / "fit.pt", weights_only=True)
     assert kept["step"] == 10
     done = as_torchrun(2, here, *words, "--accumulate", "2")

@@ -172,3 +172,9 @@ def test_bad_input_is_one_line(folder, capsys, arguments, words):
     error = capsys.readouterr().err
     assert words in error
     assert error.count("\n") == 1
+
+
+def test_a_graph_of_words_is_refused(folder, capsys):
+    np.save("words.npy", np.array([["a", "b"]]))
+    assert main(["audit", "signs", "spectral_models:plain", "words.npy", "-k", "4"]) == 2
+    assert "words.npy: expected numbers, got <U1" in capsys.readouterr().err

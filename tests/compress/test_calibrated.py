@@ -11,7 +11,7 @@ from torch import nn
 from haar.compress import PERTURBATIONS, SparseGPT, Surgeon, Wanda, sweep
 from haar.compress.batch import batches_of
 from haar.compress.bench import Bench
-from haar.compress.calibrated import ScaledQuantise, Taylor, inverse_gram
+from haar.compress.calibrated import ScaledQuantise, Taylor, inverse_gram, spectrum
 from haar.compress.catalogue import perturbation_of, perturbations_of
 from haar.compress.entries import share
 from haar.compress.layers import layers_of
@@ -234,3 +234,16 @@ def test_what_is_no_metric_is_refused(perceptron, pairs, one, words):
 
 def test_what_was_found_does_not_change(changing_records):
     assert changing_records("haar.compress") == {"Evaluation"}
+
+
+@pytest.mark.parametrize(("rows", "into"), [(7, 4), (3, 5)])
+def test_the_spectrum_of_inputs_is_theirs(rows, into):
+    x = torch.randn(rows, into, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    values, directions = spectrum(x)
+    assert (values.shape, directions.shape) == ((min(rows, into),), (into, min(rows, into)))
+    torch.testing.assert_close((directions * values.square()) @ directions.T, x.T @ x, rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize(("least", "kept"), [(0.9e-11, 1), (1.1e-11, 2)])
+def test_directions_of_less_than_a_hundred_billionth_are_rounding(least, kept):
+    assert len(spectrum(torch.diag(torch.tensor([2.0, 2 * least], dtype=torch.float64)))[0]) == kept

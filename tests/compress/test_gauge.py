@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 import torch
 from torch import nn
 
-from haar.compress import HiddenUnits, Quantise, canonical, canonical_form, gauge, orbit_gap
+from haar.compress import GaugeAudit, HiddenUnits, Quantise, canonical, canonical_form, gauge, orbit_gap
 from haar.compress.batch import batches_of
 from haar.compress.bench import Bench
 from haar.compress.canonical import canonical_state
 from haar.compress.factors import everything, factors_of
+from haar.compress.gauge_report import Gaps
 from haar.errors import ArgumentError
 from haar.weights import adapted, traced, verify
 
@@ -164,3 +167,59 @@ def test_what_does_not_fit_is_told(perceptron, pairs):
     }.items():
         with pytest.raises(ArgumentError, match=words):
             call()
+
+
+FACTORS = {"units: order": "S", "units: scale": "R"}
+
+
+def _audit(*rows, undetermined=()):
+    rows = tuple(
+        Gaps(name, "sparsity", 0.5, dict(zip(FACTORS, gaps, strict=True)), *more) for name, gaps, *more in rows
+    )
+    return GaugeAudit("Net", "loss", False, 1.0, FACTORS, rows, undetermined, 1e-12)
+
+
+def test_the_page_of_a_gauge_audit_by_its_numbers():
+    found = _audit(
+        ("magnitude", (0.0, 0.6), 2e-8, {"as it came": 1.25, "canonical": 1.5}),
+        ("obs", (1e-8, 0.9e-8), 1e-9, {"as it came": 1.0}),
+        ("noise", (1.1e-8, 0.61), 1e-8, {"canonical": 2.0}),
+        undetermined=("units0: order",),
+    )
+    assert [row.invariant for row in found.rows] == [False, True, False]
+    assert found.summary == (
+        "What 2 of 3 methods give depends on which of its equal copies Net is; **obs** alone do not see it. "
+        "In canonical gauge the gap is at most 2.0e-08: units0: order."
+    )
+    whose, costs, undecided = found.sections()
+    assert [list(row) for row in whose.table.rows] == [
+        ["magnitude", "0.5", "0", "0.6", "2e-08"],
+        ["obs", "0.5", "0", "0", "0"],
+        ["noise", "0.5", "1.1e-08", "0.61", "0"],
+    ]
+    assert whose.table.note == "0: below 1e-08; before anything is compressed the copies differ by 1e-12"
+    assert [list(row) for row in costs.table.rows] == [
+        ["nothing", "", 1.0, 1.0],
+        ["magnitude", "0.5", 1.25, 1.5],
+        ["obs", "0.5", 1.0, None],
+        ["noise", "0.5", None, 2.0],
+    ]
+    assert undecided.text == "units0: order."
+    (axes,) = whose.figure.axes
+    inks = {text.get_text(): text.get_color() for text in axes.texts}
+    assert inks == {"0": "black", "0.6": "black", "2e-08": "black", "1.1e-08": "black", "0.61": "white"}
+    assert axes.images[0].get_array().tolist() == [[0.0, 0.6, 2e-8], [1e-8, 0.9e-8, 1e-9], [1.1e-8, 0.61, 1e-8]]
+    assert [text.get_text() for text in axes.get_yticklabels()] == ["magnitude", "obs", "noise"]
+
+
+@pytest.mark.parametrize("gaps", [(0.0, math.nan), (math.nan, 0.0)])
+def test_outputs_that_are_not_finite_are_not_called_equal(gaps):
+    lost, good = ("quantise", gaps, math.nan, {}), ("obs", (0.0, 0.0), 0.0, {})
+    for rows in ((lost, good), (good, lost)):
+        found = _audit(*rows)
+        assert [row.invariant for row in found.rows] == [row is good for row in rows]
+        assert "Of quantise outputs are not finite, and nothing can be said. In canonical gauge the" in found.summary
+        assert "–" in {cell for row in found.sections()[0].table.rows for cell in row}
+    assert _audit(good).summary.endswith(
+        "In canonical gauge (haar.compress.canonical) none does: the gap is at most 0e+00."
+    )

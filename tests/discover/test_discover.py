@@ -253,6 +253,8 @@ def _tree(x):
     return (x[:, :2] > 0).double()
 
 
+WIDE = torch.randn(200, 64, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+
 REFUSED = {
     "whole numbers": (lambda x: x.double(), lambda x: x.long(), {}, r"data: expected inputs in floating point"),
     "stochastic": (lambda x: x[:, :2] + torch.randn(len(x), 2), None, {}, r"model: expected one answer for one input"),
@@ -263,6 +265,26 @@ REFUSED = {
     "shared": (lambda x: x.sin()[:, :2], None, {"shared": True}, r"shared: expected inputs \(b, K, d\)"),
     "tolerance": (lambda x: x.sin()[:, :2], None, {"tolerance": 1.5}, r"tolerance: expected a number between 0 and 1"),
     "kind": (lambda x: x.sin()[:, :2], None, {"kinds": "lei"}, r"kinds: expected lie, finite or grid, got 'lei'"),
+    "no kind": (lambda x: x.sin()[:, :2], None, {"kinds": ()}, r"kinds: expected lie, finite or grid, got none"),
+    "rows": (
+        lambda x: x.sin()[:, :2],
+        None,
+        {"max_samples": 3},
+        r"max_samples: expected a whole number from 4 on, got 3",
+    ),
+    "rows or not": (lambda x: x.sin()[:, :2], None, {"max_samples": True}, r"max_samples: .* from 4 on, got True"),
+    "unknowns": (  # of matrices and shifts of 64 dimensions
+        lambda x: x[:, 0].sin(),
+        lambda _: WIDE,
+        {},
+        r"model: expected at most 4096 unknowns, got 4160, for 64 inputs and 1 outputs; let one matrix act on every",
+    ),
+    "unknowns that fit": (
+        lambda x: x[:, 0].sin(),
+        lambda _: WIDE,
+        {"dictionary": Linear()},
+        r"data: expected at least \d+ samples, for 4096 unknowns",
+    ),
     "outputs": (lambda x: x.sin()[:, :2], None, {"outputs": "both"}, r"outputs: expected \"auto\", \"any\""),
     "weight": (lambda x: x.sin()[:, :2], None, {"weight": "some"}, r"weight: expected \"none\" or \"relative\""),
     "support": (lambda x: x.sin()[:, :2], None, {"support": "normal"}, r"support: expected \"ambient\" or \"tangent\""),
@@ -307,6 +329,16 @@ def test_bad_input_is_one_line_by_name(draw, case):
     assert "\n" not in str(caught.value)
 
 
+def test_what_a_model_raises_where_it_is_differentiated_comes_through(draw):
+    def model(x):
+        if torch.is_grad_enabled():
+            raise RuntimeError("no room")
+        return x.sin()[:, :2]
+
+    with pytest.raises(RuntimeError, match=r"^no room$"):
+        discover(model, draw(100, 3), kinds="lie")
+
+
 def test_numbers_that_are_not_finite_are_told_with_their_sample(draw):
     x = draw(400, 6)
     bad = x.clone()
@@ -316,6 +348,13 @@ def test_numbers_that_are_not_finite_are_told_with_their_sample(draw):
     with pytest.raises(DataError, match=r"model: its output is not finite at sample 3"):
         discover(
             lambda x: torch.where((x == 3.25).any(1, keepdim=True), math.nan, x.sin()[:, :2]), _marked(x), kinds="lie"
+        )
+    with pytest.raises(DataError, match=r"model: its output is not finite at sample 3; leave it out"):
+        discover(
+            lambda x: torch.where(x == 3.25, math.nan, x.sin()),
+            _marked(x)[:, :2],
+            kinds="lie",
+            dictionary=haar.discover.Monomials(1),
         )
     with pytest.raises(DataError, match=r"data: all samples are equal"):
         discover(lambda x: x.sin()[:, :2], x[:1].expand(50, 6), kinds="lie")

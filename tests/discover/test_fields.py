@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 
-from haar.discover import Fields, GridFields, Monomials
+from haar.discover import Discovery, Fields, GridFields, Monomials, discover
 from haar.discover.evaluated import FlatModel
-from haar.discover.field_lie import _FieldJudge, field_sample
+from haar.discover.field_lie import FieldJudge, field_sample
 from haar.discover.field_problem import bracket, independent, pushed
 from haar.discover.flows import judge
 from haar.discover.lie import Sought
+from haar.errors import ArgumentError
 
 F64 = torch.float64
 
@@ -136,7 +138,7 @@ def judged(model, kind="invariant", fields=NAMED, x=X):
     flat = FlatModel(model, (x.shape[1],), F64)
     problem, sample, _ = field_sample(flat, x, torch.arange(len(x)), fields, kind)
     sought = Sought(kind, affine=True, points=None, tolerance=0.2, significance=0.05)
-    return problem, sample, _FieldJudge(model, problem, sample, sought, F64)
+    return problem, sample, FieldJudge(model, problem, sample, sought, F64)
 
 
 def coefficients(problem, *names):
@@ -176,7 +178,7 @@ def test_flows_of_fields_are_exact_motions(model, kind):
 )
 def test_flows_take_a_step_for_every_two_turns_of_the_fastest(speed, t, steps):
     _, _, court = judged(scalar)
-    assert court._steps(lambda x: speed * turn(x), 0.999 * t) == steps
+    assert court.steps(lambda x: speed * turn(x), 0.999 * t) == steps
 
 
 def test_brackets_are_those_of_matrices_and_leave_what_they_leave():
@@ -292,3 +294,10 @@ def test_a_spread_of_a_grid_is_that_of_its_channels():
     torch.testing.assert_close(problem.scale, expected[:, None, None].expand(2, 8, 8))
     push = (u.cos() * problem.fields[0](u)) / problem.output_scale
     np.testing.assert_allclose(sample.moved[..., 0], push.flatten(1), rtol=1e-9, atol=1e-12)
+
+
+def test_fields_without_their_dictionary_are_refused():
+    found = discover(turn, drawn(80, 2), kinds="lie", outputs="same", dictionary=Monomials(1))
+    flat = FlatModel(turn, (2,), F64)
+    with pytest.raises(ArgumentError, match="sample: expected a dictionary's problem beside its sample, got none"):
+        Discovery(flat, found.sample, replace(found.settings, dictionary=None))

@@ -13,7 +13,7 @@ from numpy.polynomial.hermite_e import hermeval
 
 from haar.discover import law
 from haar.discover.gates import largest_angle
-from haar.discover.law import WeakSpectrum, _accepted, weak_spectrum
+from haar.discover.law import WeakSpectrum, weak_spectrum
 from haar.errors import ArgumentError, DataError
 from haar.groups import SO
 
@@ -69,8 +69,10 @@ def test_a_ring_is_spherical_and_no_gaussian():
     assert "no Gaussian" in found.summary
 
 
-def test_an_exponential_law_has_no_rotation_and_says_what_it_could_have_told(draw):
+def test_an_exponential_law_has_no_rotation_and_says_what_it_could_have_told(draw, tmp_path):
     found = law(draw(4000, 4).exp())
+    with pytest.raises(ArgumentError, match="found: expected a discovery with a symmetry to save, got No"):
+        found.save(tmp_path / "law.json")
     assert found.accepted == 0
     assert "these samples could not tell" in found.summary
     assert f"below {1.6448536269514722 * float(found.spectrum.errors.median()):.2g} these samples" in found.summary
@@ -146,9 +148,9 @@ def test_the_whole_and_the_distance_from_a_gaussian_are_means_over_pairs_of_samp
 def test_directions_are_accepted_up_to_a_gap_of_two(values, accepted):
     values = torch.tensor(values, dtype=torch.float64)
     found = WeakSpectrum(values, torch.zeros(4).double(), 1.0, 0.1, torch.zeros(4, 3, 3).double(), (1.0, 0.1))
-    assert _accepted(found) == accepted
+    assert found.accepted == accepted
     wide = replace(found, errors=torch.full((4,), 0.05 / 1.6448536269514722).double())
-    assert _accepted(wide) == 0
+    assert wide.accepted == 0
 
 
 @pytest.mark.parametrize(("shift", "flat"), [(0.99, True), (1.01, False)])

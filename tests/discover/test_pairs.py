@@ -29,12 +29,15 @@ def test_a_model_of_ones_own_is_averaged_and_the_data_bear_it_out(turning, draw)
     assert "borne out" in found.summary
 
 
-def test_a_symmetry_that_the_data_break_is_not_claimed(turning, draw):
+def test_a_symmetry_that_the_data_break_is_not_claimed(turning, draw, tmp_path):
     function, x = turning(2, breaking=0.03), draw(600, 6)
     found = pairs(x, function(x), model=function, outputs="any")
     assert found.found.symmetry is not None
     assert (found.claimed, found.symmetry, found.failed_gate) == (False, None, "data")
     assert found.summary.startswith("No symmetry of the data established.")
+    with pytest.raises(ArgumentError, match="found: expected a symmetry that the data bear out, got No symmetry of"):
+        found.save(tmp_path / "found.json")
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_poor_regressor_is_told_to_be_improved_first(draw):
@@ -51,6 +54,7 @@ def test_a_poor_regressor_is_told_to_be_improved_first(draw):
         (torch.randn(20, 2), torch.randn(20, 1), DataError, r"x: 20 pairs"),
         (torch.randn(50, 2), torch.ones(50, 1), DataError, r"y: constant"),
         (torch.randn(50, 2) * float("nan"), torch.randn(50, 1), DataError, r"x: row 0 is not finite"),
+        (torch.zeros(()), torch.randn(50, 1), ArgumentError, r"x: expected an axis of samples, \(N, ...\), got \(\)"),
         ("x", torch.randn(50, 1), ArgumentError, r"x: expected a tensor or an array"),
     ],
 )

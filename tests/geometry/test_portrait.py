@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from contextlib import contextmanager
 from dataclasses import replace
 
@@ -14,9 +13,15 @@ from matplotlib.figure import Figure
 
 from haar.errors import ArgumentError, ShapeError
 from haar.geometry import Pullback, embedded, geodesic, isometry_defect, portrait
-from haar.geometry.portrait import _ELLIPSES, _MAP, _grid
 from haar.geometry.spaces import half_plane
 from haar.report.drawing import AVERAGED, BASE, WARNING
+
+
+def cells(z, side):
+    """Middles of the cells of a square grid over the points."""
+    steps = [(k + 0.5) / side for k in range(side)]
+    low, high = z.amin(0), z.amax(0)
+    return torch.stack([low + torch.tensor([a, b], dtype=torch.float64) * (high - low) for a in steps for b in steps])
 
 
 def mirrored(z):
@@ -114,16 +119,14 @@ def test_tables_have_the_numbers():
     assert not {"lengths", "straight", "isometry"} & set(plain)
 
 
-def test_pictures_have_ellipses_of_one_length_geodesics_and_maps(monkeypatch):
-    assert (_MAP, _ELLIPSES) == (48, 9)
-    monkeypatch.setattr(sys.modules["haar.geometry.portrait"], "_MAP", 6)
+def test_pictures_have_ellipses_of_one_length_geodesics_and_maps():
     z = points(30, 2, low=0.5, high=1.5)
     along = geodesic(half_plane, torch.tensor([[0.6, 0.7]]).double(), torch.tensor([[0.5, 0.3]]).double(), steps=3)
     found = replace(portrait(half_plane, z), geodesics=along)
     figure = found.figure()
     drawn, *maps = figure.axes[:3]
     *ellipses, path, straight = drawn.lines
-    assert len(ellipses) == _ELLIPSES**2
+    assert len(ellipses) == 81
     sizes = []
     for ellipse in ellipses:
         around = torch.from_numpy(np.stack(ellipse.get_data(), -1))
@@ -136,8 +139,8 @@ def test_pictures_have_ellipses_of_one_length_geodesics_and_maps(monkeypatch):
         assert (ellipse.get_color(), ellipse.get_linewidth(), len(around)) == (BASE, 0.8, 48)
     assert max(sizes) / min(sizes) == pytest.approx(1.0, rel=1e-2)
     spread = float((z.amax(0) - z.amin(0)).min())
-    inner = half_plane(_grid(z, _ELLIPSES))[:, 0, 0].rsqrt()  # an ellipse of length one is a circle of this radius
-    assert sizes[0] == pytest.approx(spread / (2.6 * _ELLIPSES) / float(inner.median()), rel=0.02)
+    inner = half_plane(cells(z, 9))[:, 0, 0].rsqrt()  # an ellipse of length one is a circle of this radius
+    assert sizes[0] == pytest.approx(spread / (2.6 * 9) / float(inner.median()), rel=0.02)
     np.testing.assert_allclose(np.stack(path.get_data(), -1), along.points[0])
     np.testing.assert_allclose(np.stack(straight.get_data(), -1), along.points[0, [0, -1]])
     assert (path.get_color(), path.get_linewidth()) == (AVERAGED, 1.8)
@@ -145,9 +148,9 @@ def test_pictures_have_ellipses_of_one_length_geodesics_and_maps(monkeypatch):
     low, high = z.amin(0).tolist(), z.amax(0).tolist()
     for axes, name, colours in zip(maps, ("Volume element", "Scalar curvature"), ("viridis", "RdBu_r"), strict=True):
         (image,) = axes.images
-        heights = _grid(z, 6)[:, 1]
+        heights = cells(z, 48)[:, 1]
         values = heights**-2 if name == "Volume element" else -2 * torch.ones_like(heights)
-        np.testing.assert_allclose(image.get_array(), values.reshape(6, 6).T, rtol=1e-9)
+        np.testing.assert_allclose(image.get_array(), values.reshape(48, 48).T, rtol=1e-9)
         assert image.get_extent() == [low[0], high[0], low[1], high[1]]
         reach = float(values.abs().quantile(0.98))
         assert image.get_clim() == pytest.approx((0.0 if name == "Volume element" else -reach, reach))

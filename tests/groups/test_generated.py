@@ -11,7 +11,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from haar.errors import ArgumentError
+from haar.errors import ArgumentError, ShapeError
 from haar.groups import from_matrices, from_permutations, octahedral, permutation_group, symmetric
 from haar.groups.generated import permutation_matrix
 
@@ -207,3 +207,10 @@ def test_fractions_are_no_points(rows: list[list[float]]) -> None:
     for make in (from_permutations, permutation_group):
         with pytest.raises(ArgumentError, match="generators: expected rows that are permutations"):
             make(rows)
+
+
+@pytest.mark.usefixtures("unchecked_annotations")
+@pytest.mark.parametrize("shape", [(2, 3, 4), (3, 3), (2, 2, 3, 3)])
+def test_generators_that_are_no_square_matrices(shape):
+    with pytest.raises(ShapeError, match=r"generators: expected square matrices \(k, d, d\), got \("):
+        from_matrices(torch.ones(shape, dtype=torch.float64))

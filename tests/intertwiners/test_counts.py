@@ -7,7 +7,7 @@ import math
 import pytest
 import torch
 
-from haar.actions.representation import Defining, Regular, symmetric_power, tensor_power
+from haar.actions.representation import Defining, Regular, Trivial, symmetric_power, tensor_power
 from haar.errors import ArgumentError, ShapeError
 from haar.groups import (
     SO,
@@ -35,6 +35,7 @@ from haar.intertwiners import (
     multiplicities,
     reynolds,
 )
+from haar.intertwiners.isotypic_maps import IsotypicIntertwiners
 
 
 @pytest.mark.parametrize(
@@ -145,3 +146,23 @@ def test_refusals() -> None:
     with pytest.raises(ArgumentError, match="a group with an exact rule for class functions"):
         hom_dimension(unknown, unknown)
     assert intertwiners(unknown, unknown).dim == 1
+
+
+class Wrong(Trivial):
+    """A representation that says another character than its matrices have."""
+
+    def __init__(self, group, trace):
+        super().__init__(group)
+        self.trace = trace
+
+    def character(self, g):
+        return self.trace * super().character(g)
+
+
+def test_characters_that_no_orthogonal_representation_has_are_refused():
+    plain = Trivial(cyclic(4))
+    assert hom_dimension(plain, plain) == IsotypicIntertwiners(plain, plain).dim == 1
+    with pytest.raises(ArgumentError, match=r"rep_in: expected characters of orthogonal .*, got a mean product"):
+        hom_dimension(Wrong(cyclic(4), 1.5), plain)
+    with pytest.raises(ArgumentError, match=r"rep_in: expected dimension 2 by characters, got 1 by decomposition"):
+        IsotypicIntertwiners(Wrong(cyclic(4), 2.0), plain)

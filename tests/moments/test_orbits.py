@@ -396,3 +396,17 @@ def test_layers_on_orbits_are_told_as_dense_ones():
     ]
     assert not found.exact
     assert [layer.evaluation.coefficients for layer in found.layers] == ["", "closed form", "", "", "quadrature"]
+
+
+@pytest.mark.parametrize("table", [[[0.0, 1.0]], [0, 1], [[]]])
+def test_permutations_are_rows_of_whole_numbers(table):
+    with pytest.raises(ShapeError, match=r"permutations: expected \(generators, nodes\) integers, got \("):
+        NodeOrbits(torch.tensor(table))
+
+
+def test_orbits_have_the_nodes_and_features_of_the_law():
+    law = Exchangeable(4, [0.0, 0.5, 1.0], torch.eye(3))
+    orbit = Orbit(NodeOrbits.complete(4))
+    assert orbit.input_shape(law, None) == orbit.input_shape(law, (4, 3)) == (4, 3)
+    with pytest.raises(ShapeError, match=r"input_shape: expected \(4, 3\): nodes and features, got \(3, 4\)"):
+        orbit.input_shape(law, (3, 4))

@@ -10,7 +10,7 @@ import pytest
 import torch
 from moment_networks import Quadratic, mlp
 
-from haar.errors import ArgumentError
+from haar.errors import ArgumentError, ShapeError
 from haar.moments import Gaussian, kstats, propagate, to_cumulants
 from haar.moments.laws import Exponential, Rademacher
 from haar.moments.quadratic import (
@@ -77,3 +77,14 @@ def test_cumulants_of_a_scalar_quadratic_map_by_enumeration():
     assert quadratic_map_cumulants((0.2, 0.7, -0.4), tuple(k[1:])) == pytest.approx(expected, rel=1e-12)
     with pytest.raises(ArgumentError, match="cumulants: expected k2, k3, k4, k5, k6, got 2 numbers"):
         quadratic_map_cumulants((0.0, 1.0, 0.0), (1.0, 0.0))
+
+
+@pytest.mark.usefixtures("unchecked_annotations")
+@pytest.mark.parametrize("which", [1, 2, 4])
+def test_forms_of_other_sizes_are_refused(which):
+    given = [torch.zeros(()), torch.zeros(2), torch.eye(2), torch.zeros(2), torch.eye(2)]
+    given = [one.double() for one in given]
+    quadratic_form_cumulants(*given)
+    given[which] = torch.eye(3).double() if which > 1 else torch.zeros(3).double()
+    with pytest.raises(ShapeError, match=r"b, A, cov: expected \(2,\), \(2, 2\), \(2, 2\), got \["):
+        quadratic_form_cumulants(*given)

@@ -6,14 +6,16 @@ import itertools
 import os
 import platform
 import time
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 import torch
 from torch.utils.data import DataLoader
 
+from haar.errors import ArgumentError
 from haar.processes import LostRankError, Ranks, Section, fingerprint, fingerprint_of_model, pulse, section
-from haar.processes.ranks import PATIENCE, _short
+from haar.processes.ranks import PATIENCE
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")  # gloo speaks of host names that it cannot resolve
 
@@ -112,9 +114,19 @@ def test_means_over_processes_take_the_place_of_tensors(in_processes, tmp_path):
         assert (one.dtype, other.dtype) == (torch.float32, torch.float64)
 
 
-def test_long_facts_are_cut():
-    assert _short(60 * "x") == 60 * "x"
-    assert _short(61 * "x") == 57 * "x" + "..."
+def disagreeing(rank, folder):
+    with Ranks(way_on="begin again") as ranks:
+        ranks.agree("data", {"seed": 1, "name": "x"})
+        with pytest.raises(ArgumentError if rank else LostRankError) as caught:
+            ranks.agree("data", {"seed": 1, "name": (60 + rank) * "x"})
+        Path(folder, f"{rank}.txt").write_text(str(caught.value))
+
+
+def test_who_was_told_something_else_says_so_on_all_and_long_facts_are_cut(in_processes, tmp_path):
+    in_processes(2, disagreeing)
+    words = f"data: expected on every process the name of rank 0, {60 * 'x'}, got {57 * 'x'}... on rank 1 of 2"
+    assert (tmp_path / "1.txt").read_text() == words
+    assert (tmp_path / "0.txt").read_text() == f"{words}; begin again"
 
 
 def test_fingerprints_tell_values_shapes_kinds_and_places():

@@ -88,30 +88,45 @@ def test_an_error_of_one_ends_the_wait_of_the_others(in_processes, tmp_path):
     ]
 
 
-def stop(rank, folder):
-    """Rank 1 hears and says nothing any more, and its connections stay open: as a machine whose network is gone."""
+#: Whatever is waited for, it is not waited for for ever.
+WAITS = {
+    "joined": lambda ranks: ranks.joined(ranks.rank, max),
+    "from first": lambda ranks: ranks.from_first(ranks.rank),
+    "at first": lambda ranks: ranks.at_first(ranks.rank),
+    "agreed": lambda ranks: ranks.agree("data", {"rows": 3}),
+}
+
+
+def stop(rank, folder, wait):
+    """One hears and says nothing any more, and its connections stay open: as a machine whose network is gone."""
     try:
         with Ranks(patience=1.0, way_on="go on") as ranks:
-            if rank == 1:
+            if rank == silent(wait):
                 os.kill(os.getpid(), signal.SIGSTOP)
-            ranks.meet()
+            WAITS[wait](ranks)
     except LostRankError as error:
         told(folder, rank, str(error))
         os.kill(int(Path(folder, "pid").read_text()), signal.SIGKILL)
 
 
-def stopped(rank, folder):
-    if rank == 1:
+def silent(wait):
+    """Who: where all are to agree with the first, the first."""
+    return 0 if wait == "agreed" else 1
+
+
+def stopped(rank, folder, wait):
+    if rank == silent(wait):
         Path(folder, "pid").write_text(str(os.getpid()))
-    stop(rank, folder)
+    stop(rank, folder, wait)
 
 
-def test_a_process_that_is_silent_is_given_up(in_processes, tmp_path):
+@pytest.mark.parametrize("wait", WAITS)
+def test_a_process_that_is_silent_is_given_up(in_processes, tmp_path, wait):
     with pytest.raises(Exception, match=r"SIGKILL|terminated"):
-        in_processes(2, stopped)
-    found = json.loads((tmp_path / "0.json").read_text())
-    gone = "rank 1 of 2 has not been heard of for 1 s: its process, its machine or the network is gone; go on"
-    assert found == gone
+        in_processes(2, stopped, wait)
+    found = json.loads((tmp_path / f"{1 - silent(wait)}.json").read_text())
+    gone = "has not been heard of for 1 s: its process, its machine or the network is gone; go on"
+    assert found == f"rank {silent(wait)} of 2 {gone}"
 
 
 def test_what_was_not_heard_while_nothing_ran_here_does_not_count(monkeypatch):

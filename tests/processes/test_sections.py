@@ -58,6 +58,29 @@ def test_lists_are_cut_and_other_iterables_are_read_from_their_beginning():
     assert len(section(Plain(), Section(0, 1, 3))) == 2
 
 
+class OnDevice:
+    """As Fabric wraps a loader: what it gives has been moved."""
+
+    def __init__(self, loader):
+        self._dataloader = loader
+
+    def __iter__(self):
+        return (10 + x for x in self._dataloader)
+
+    def __len__(self):
+        return len(self._dataloader)
+
+
+def test_loaders_that_batch_nothing_or_are_wrapped_are_read_from_their_beginning():
+    rows = [torch.tensor([k, k]) for k in range(4)]
+    found = section(DataLoader(rows, batch_size=None), Section(0, 1, 3))
+    assert [x.tolist() for x in found] == [[1, 1], [2, 2]]
+    wrapped = section(OnDevice(DataLoader(rows, batch_size=2)), Section(1, 1, 2))
+    assert [x.tolist() for x in wrapped] == [[[12, 12], [13, 13]]]
+    with pytest.raises(ArgumentError, match=r"data: expected a loader in one order.*got one with a RandomSampler"):
+        section(OnDevice(DataLoader(rows, shuffle=True)), Section(0, 0, 1))
+
+
 def test_loaders_in_another_order_on_every_process_are_refused():
     data = TensorDataset(torch.zeros(6, 1))
     with pytest.raises(ArgumentError, match=r"data: expected a loader in one order.*RandomSampler; DataLoader"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import sys
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +13,8 @@ import pytest
 import torch
 from torch import nn
 from torch.export.pt2_archive import PT2ArchiveWriter
+
+sys.path.insert(0, str(Path(__file__).parent))
 
 OWN = ("archive_format", "archive_version", "byteorder", ".data/version", ".data/serialization_id")
 
@@ -49,6 +52,12 @@ def parts(exported):
     torch.export.save(exported, stored, extra_files={"note.txt": "hello"})
     with zipfile.ZipFile(stored) as archive:
         return {name.partition("/")[2]: archive.read(name) for name in archive.namelist()}
+
+
+@pytest.fixture
+def ran(tmp_path):
+    """A file that code in a stranger's program would make."""
+    return tmp_path / "RAN"
 
 
 @pytest.fixture

@@ -228,6 +228,11 @@ def test_numbers_between_powers_are_written_where_an_axis_has_no_more_than_one(a
     assert told(0.3) == "0.3"
     axes.set_ylim(1.2, 12.0)
     assert told(2.0) == ""
+    axes.set_ylim(0.12, 1.19)
+    assert told(0.3) == "0.3"
+    axes.set_yscale("linear")
+    axes.set_ylim(-1.0, 0.5)  # no powers at all
+    assert told(0.3) == ""
 
 
 def test_a_legend_has_four_columns_at_most():

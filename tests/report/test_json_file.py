@@ -83,3 +83,7 @@ def test_a_failed_write_leaves_the_old_file(tmp_path):
         write_json(path, {"a": object()})
     assert json.loads(path.read_text()) == {"a": 1}
     assert list(path.parent.iterdir()) == [path]
+
+
+def test_a_file_is_indented_by_two_and_keeps_letters():
+    assert dumps({"a": [1], "b": "größe"}) == '{\n  "a": [\n    1\n  ],\n  "b": "größe"\n}\n'

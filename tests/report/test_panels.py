@@ -44,6 +44,15 @@ def test_the_panels_put_together_are_the_figure():
     assert [panel.title for panel in panels(figure)] == [f"panel {number}" for number in range(4)]
 
 
+def test_every_picture_says_its_size_and_its_share_of_the_figure():
+    figure = two_by_two()
+    told = re.findall(r'--share:([.\d]+);--inches:([.\d]+)".*?width="(\d+)" height="(\d+)"', picture(figure, "words"))
+    for (share, inches, width, height), dots_of_it in zip(told, inlined(figure, "light"), strict=True):
+        assert dots_of_it.shape[:2] == (int(height), int(width))
+        assert float(share) == pytest.approx(int(width) / (8 * DOTS_PER_INCH), abs=1e-4)
+        assert float(inches) == pytest.approx(int(width) / DOTS_PER_INCH, abs=0.01)
+
+
 def test_no_cut_goes_through_anything_drawn():
     figure = two_by_two()
     whole = dots(base64.b64encode(png(figure)))

@@ -101,6 +101,8 @@ def test_it_is_printed_as_wide_as_the_terminal_and_never_narrower_than_80_column
     assert f"{'x' * 60}   {'y' * 60}" in str(long)
     monkeypatch.setenv("COLUMNS", "30")
     assert max(map(len, str(long).splitlines())) <= 80
+    assert "x" * 76 in str(Table("", ("a",), [("x" * 76,)]))  # and a margin of two at either side
+    assert "x" * 77 not in str(Table("", ("a",), [("x" * 77,)]))
 
 
 def test_numbers_are_not_broken_at_the_end_of_a_line():

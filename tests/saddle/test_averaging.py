@@ -115,3 +115,13 @@ def test_what_cannot_be_averaged_is_refused():
     average = FunctionAverage(nn.Linear(1, 1), _states(lambda: nn.Linear(1, 1), 2))
     with pytest.raises(ArgumentError, match="inputs: expected at least 10, of which a fifth is held out, got 9"):
         distilled(average, torch.zeros(9, 1))
+
+
+def test_there_is_no_average_before_a_snapshot():
+    bank, module = Bank(Averaging(every=3, share=1)), nn.Linear(1, 1)
+    bank.see(2, module)
+    with pytest.raises(ArgumentError, match="game: expected at least 3 steps before an average, got no snapshot; take"):
+        bank.mean(module)
+    bank.see(3, module)
+    assert len(bank.steps) == 1
+    bank.mean(module)

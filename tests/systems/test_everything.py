@@ -12,9 +12,11 @@ import pytest
 from haar.cli.app import main
 from haar.errors import HaarError
 from haar.sweeps import Workers
+from haar.systems import everything
 from haar.systems.catalogue import SYSTEMS
 from haar.systems.claim import Claim
 from haar.systems.combined import AllResults, SystemResult
+from haar.systems.everything import reproduce_all
 from haar.systems.recipe import Recipe
 from haar.systems.runner import measure_in_worker, plan, reproduce, versions
 from haar.watch import Unwatched
@@ -138,6 +140,51 @@ def test_a_system_that_cannot_be_run_is_listed_and_the_others_go_on(monkeypatch,
     page = (tmp_path / "report.html").read_text()
     assert "group-averaging: needs what is not installed" in page
     assert re.findall(r'href="([^"]*)"', page) == ["intertwiners/report.html"]
+
+
+def test_the_page_counts_verdicts_and_gives_reasons_only_where_there_are_some(monkeypatch, tmp_path):
+    recipes(monkeypatch, {"group-averaging": 1.0, "sign-equivariance": -0.5, "intertwiners": -9.0})
+    found = reproduce_all(out=tmp_path)
+    assert found.summary == "Of 3 claims 1 hold, 1 are open, 1 are contradicted."
+    systems, *others = found.sections()
+    assert systems.table.columns[-1] == "report"
+    assert [row[2:] for row in systems.table.rows] == [
+        [3, 1, 0, 0, "group-averaging/report.html"],
+        [3, 0, 1, 0, "sign-equivariance/report.html"],
+        [3, 0, 0, 1, "intertwiners/report.html"],
+    ]
+    assert [section.table.rows[0][0] for section in others] == [
+        f"{name} is positive" for name in ("group-averaging", "sign-equivariance", "intertwiners")
+    ]
+    recipes(monkeypatch, {"group-averaging": 1.0, "intertwiners": None})
+    some = reproduce_all(out=tmp_path / "some")
+    assert some.summary.endswith(" are contradicted. Without a result: intertwiners.")
+    (systems, _) = some.sections()
+    assert list(systems.table.columns[-2:]) == ["report", "without a result because"]
+    assert [row[2:] for row in systems.table.rows] == [
+        [3, 1, 0, 0, "group-averaging/report.html", None],
+        [None, None, None, None, None, "intertwiners: needs what is not installed"],
+    ]
+
+
+def test_with_workers_the_seeds_of_all_go_together_and_what_did_not_come_is_told(monkeypatch, tmp_path):
+    recipes(monkeypatch, {"group-averaging": 1.0, "sign-equivariance": 2.0, "intertwiners": None})
+    asked = {}
+
+    def swept(parts, workers, folder, **more):
+        asked.update(more, parts=len(parts), workers=workers, folder=folder)
+        for one in plan(group_averaging, out=tmp_path / "group-averaging", seeds=2):
+            one.measures(Unwatched())
+
+    group_averaging = everything.load_recipe("group-averaging")
+    monkeypatch.setattr(everything, "sweep", swept)
+    workers = Workers.parse("local:2")
+    found = reproduce_all(out=tmp_path, seeds=2, workers=workers, told=print)
+    folder = tmp_path / "jobs"
+    assert asked == {"parts": 4, "workers": workers, "folder": folder, "told": print, "keep_going": True}
+    assert [one.fault for one in found.results] == [
+        "", "seeds 0, 1 failed: see jobs/sweep.json", "intertwiners: needs what is not installed"
+    ]  # fmt: skip
 
 
 def test_a_reason_of_other_words_is_no_link(monkeypatch, tmp_path):

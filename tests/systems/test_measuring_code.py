@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import importlib
 import json
 import os
 import shutil
@@ -48,6 +49,22 @@ def test_no_measuring_file_of_a_system_imports_what_is_left_out(system):
             if module.startswith("haar.systems.") and not {place.with_suffix(".py"), place / "__init__.py"} & files:
                 wrong.append(f"{path.name} imports {module}")
     assert wrong == []
+
+
+def test_a_recipe_of_ones_own_is_known_by_its_code(tmp_path, monkeypatch):
+    """Outside the library no name of a file leaves it out."""
+    monkeypatch.syspath_prepend(tmp_path)
+    digests = []
+    for name, told in (("recipe_one", 1), ("recipe_two", 1), ("recipe_three", 2)):
+        (tmp_path / f"{name}.py").write_text(f"def measure(config, seed, folder, watch):\n    return {told}\n")
+        module = importlib.import_module(name)
+        assert measuring_files(module.measure) == {tmp_path / f"{name}.py"}
+        (tmp_path / f"{name}.py").rename(tmp_path / "recipe.py")
+        module.__file__ = str(tmp_path / "recipe.py")
+        digests.append(code_hash(module.measure))
+        (tmp_path / "recipe.py").rename(tmp_path / f"{name}.py")
+        del sys.modules[name]
+    assert digests[0] == digests[1] != digests[2]
 
 
 def test_quantum_does_not_reach_the_audit_and_intertwiners_do_not_reach_quantum():

@@ -21,9 +21,17 @@ class Noisy(nn.Module):
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_a_wrong_table_is_refused(dtype):
     model, x = nn.Sequential(nn.Linear(3, 6), nn.Tanh(), nn.Linear(6, 2)).to(dtype), torch.randn(4, 3, dtype=dtype)
+    with torch.no_grad():
+        model[2].bias += 7
     check_beside(model, [x], ParameterAction({"a": Units(6)}, RIGHT))
-    with pytest.raises(ArgumentError, match="model: expected a model of which one run says which units"):
-        check_beside(model, [x], ParameterAction({"a": Units(6)}, {**RIGHT, "0.bias": (None,)}))
+    wrong = ParameterAction({"a": Units(6)}, {**RIGHT, "0.bias": (None,)})
+    with torch.no_grad():
+        here = model(x)
+        moved = wrong.act(wrong.random(0, dtype=dtype), dict(model.state_dict()))
+        share = float((torch.func.functional_call(model, moved, (x,)) - here).abs().max() / here.abs().max())
+    with pytest.raises(ArgumentError, match="model: expected a model of which one run says which units") as caught:
+        check_beside(model, [x], wrong)
+    assert f"got Sequential, whose outputs change by {share:.2g} of their size when they do;" in str(caught.value)
 
 
 def test_nothing_is_said_of_models_that_draw_numbers_or_hold_none_that_are_finite():

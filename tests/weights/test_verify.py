@@ -88,6 +88,24 @@ def test_the_tolerance_decides():
     assert verify(model, action, x, seed=1, tolerance=1.1 * change).preserved
 
 
+class Told(dict):
+    """As `transformers` returns: by name, and as attributes."""
+
+    __getattr__ = dict.get
+
+
+@pytest.mark.parametrize(("name", "preserved"), [("logits", True), ("last_hidden_state", True), ("scores", False)])
+def test_what_a_model_says_are_logits_or_last_hidden_states_and_no_caches(name, preserved):
+    class Cached(nn.Sequential):
+        def forward(self, x):
+            inner = self[0](x).tanh()
+            return Told({name: self[1](inner), "cache": (inner,)})
+
+    rows = {"0.weight": ("a", None), "0.bias": ("a",), "1.weight": (None, "a*"), "1.bias": (None,)}
+    found = verify(Cached(nn.Linear(3, 4), nn.Linear(4, 2)), ParameterAction({"a": Units(4)}, rows), torch.ones(2, 3))
+    assert found.preserved is preserved
+
+
 def test_two_units_are_always_exchanged():
     model = nn.Sequential(nn.Linear(3, 2), nn.Tanh(), nn.Linear(2, 1))
     rows = {"0.weight": ("a", None), "0.bias": (None,), "2.weight": (None, "a*"), "2.bias": (None,)}

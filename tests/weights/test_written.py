@@ -36,3 +36,9 @@ def test_complex_numbers_are_refused_and_leave_nothing(tmp_path):
     with pytest.raises(ArgumentError, match=r"state: z: expected real numbers, .* got torch\.complex64"):
         write_weights(tmp_path / "x.safetensors", {"z": torch.ones(1, dtype=torch.complex64)})
     assert list(tmp_path.iterdir()) == []
+
+
+def test_complex_weights_are_not_written(tmp_path):
+    with pytest.raises(ArgumentError, match=r"state: w: expected real numbers, whole ones or bits, got torch."):
+        write_weights(tmp_path / "w.safetensors", {"w": torch.ones(2, dtype=torch.complex64)})
+    assert not list(tmp_path.iterdir())

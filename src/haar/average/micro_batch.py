@@ -69,7 +69,7 @@ def choose_plan(
     loop = Plan(1)
     if n_elements == 1:
         return loop
-    most = _most_elements(run, n_elements, leaves, memory_limit)
+    most = most_elements(run, n_elements, leaves, memory_limit)
     first = _timed(run, loop)
     repeats = 1 if first > _LONG else min(12, max(3, round(_ENOUGH / first)))
     found = {loop: _seconds(run, loop, repeats)}
@@ -129,13 +129,13 @@ def _winner(
 
 def _timed(run: Callable[[Plan, int], object], plan: Plan, first: int = 0) -> float:
     _wait()
-    start = _clock()
+    start = clock()
     run(plan, first)
     _wait()
-    return _clock() - start
+    return clock() - start
 
 
-def _clock() -> float:
+def clock() -> float:
     """Seconds; on one thread of a CPU those of this process alone, which other work on the machine does not disturb."""
     alone = torch.get_num_threads() == 1 and not (torch.cuda.is_available() and torch.cuda.is_initialized())
     return time.process_time() if alone else time.perf_counter()
@@ -146,7 +146,7 @@ def _wait() -> None:
         torch.cuda.synchronize()
 
 
-def _most_elements(
+def most_elements(
     run: Callable[[Plan, int], object], n_elements: int, leaves: Sequence[Tensor], memory_limit: int | None
 ) -> int:
     """How many copies fit, from the bytes that one copy makes."""

@@ -15,12 +15,12 @@ class DefaultCommandGroup(TyperGroup):
 
     def parse_args(self, ctx: Any, args: list[str]) -> Any:
         """Put the first command's name in front, unless a command or help is asked for; ``--ase X`` is ``ase X``."""
-        args = self._named(list(args))
+        args = self.with_name(list(args))
         if args and args[0] not in self.commands and args[0] not in ("-h", "--help"):
             args = [next(iter(self.commands)), *args]
         return super().parse_args(ctx, args)
 
-    def _named(self, args: list[str]) -> list[str]:
+    def with_name(self, args: list[str]) -> list[str]:
         """A command that is written as an option with its first argument, wherever that stands."""
         for at, word in enumerate(args[:1] if args and args[0] in self.commands else args):
             name, equals, value = word.removeprefix("--").partition("=")

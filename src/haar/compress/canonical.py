@@ -222,7 +222,7 @@ class _Form:
         inverse = self._halves(f"{name}: values", v, o)
         scores = None
         if site.scores != "fixed":
-            q, k = self._blocks(name, site, "q", each=site.queries), self._blocks(name, site, "k", bare=True)
+            q, k = self._blocks(name, site, "q", each=site.queries), self._blocks(name, site, "k")
             if site.scores == "linear":
                 scores = torch.linalg.inv(self._halves(f"{name}: keys", k, q)).mT
             else:
@@ -231,14 +231,13 @@ class _Form:
         self.act({name: site.element(torch.arange(site.groups), inner, scores, inverse)})
 
     def _blocks(
-        self, name: str, site: Heads, port: str, *, dual: bool = False, each: int = 1, bare: bool = False
+        self, name: str, site: Heads, port: str, *, dual: bool = False, each: int = 1
     ) -> Float[Tensor, "groups size rest"]:
         """A port's weights, head by head; of several query heads of a group side by side."""
         rows = self.rows(name, port, dual=dual)
         rows = self.rows(name, port, dual=not dual) if rows is None else rows
         if rows is None:
             raise ArgumentError("action", expected=f"weights for {name}.{port}", got="none in the table")
-        del bare
         blocks = rows.reshape(site.groups, each, site.size, -1)
         return blocks.movedim(1, 2).flatten(2)
 

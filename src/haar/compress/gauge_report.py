@@ -44,7 +44,7 @@ class Gaps:
     @property
     def invariant(self) -> bool:
         """Whether no factor is seen."""
-        return max(self.gaps.values(), default=0.0) <= INVARIANT
+        return all(gap <= INVARIANT for gap in self.gaps.values())  # NaN is not
 
 
 @dataclass(frozen=True)
@@ -118,10 +118,14 @@ class GaugeAudit(Report):
         """What a person would send on."""
         seen = [row.perturbation for row in self.rows if not row.invariant]
         safe = [row.perturbation for row in self.rows if row.invariant]
-        worst = max((row.canonical for row in self.rows), default=0.0)
+        left = [row.canonical for row in self.rows if not math.isnan(row.canonical)]
+        lost = [row.perturbation for row in self.rows if math.isnan(row.canonical)]
+        worst = max(left, default=0.0)
         told = f"What {len(seen)} of {len(self.rows)} methods give depends on which of its equal copies {self.model} is"
         told += f"; {', '.join(f'**{name}**' for name in safe)} alone do not see it. " if safe else ". "
-        if worst <= INVARIANT:
+        if lost:
+            told += f"Of {', '.join(lost)} outputs are not finite, and nothing can be said. "
+        elif worst <= INVARIANT:
             return told + f"In canonical gauge (haar.compress.canonical) none does: the gap is at most {worst:.0e}."
         return told + (
             f"In canonical gauge the gap is at most {worst:.1e}: {'; '.join(self.undetermined) or 'not decided'}."

@@ -138,7 +138,7 @@ def field_continuous(
         return Continuous(None, None, [], trivial, float("nan"))
     floor = floor_of(problem.count, eps, 1.0)
     found = spectrum(problem, first, second, floor)
-    judged = _FieldJudge(model, problem, second, sought, dtype)
+    judged = FieldJudge(model, problem, second, sought, dtype)
     told = gates(found, judged.closure, judged.finite, tolerance=sought.tolerance, always=0)
     steps = []
     for gate in told:
@@ -162,7 +162,7 @@ def stopped_by_closure(told: list) -> bool:  # type: ignore[type-arg]
     return any(gate.failed == "closed" for gate in told) and not any(gate.accepted for gate in told)
 
 
-class _FieldJudge:
+class FieldJudge:
     """Closure and finite elements, as functions on the data."""
 
     def __init__(
@@ -236,7 +236,7 @@ class _FieldJudge:
             size = float(((self.sample.x - self.sample.x.mean(0)) / self.problem.scale * self.problem.mask).norm())
             for reach in _REACH:
                 t = reach * size / max(rate, 1e-300)
-                steps = self._steps(velocity, t)
+                steps = self.steps(velocity, t)
                 squares.append(self._squared(velocity, t, steps))
         return judge(squares, self.sample.units, tolerance=self.sought.tolerance, significance=self.sought.significance)
 
@@ -252,7 +252,7 @@ class _FieldJudge:
 
         return velocity
 
-    def _steps(self, velocity: VectorField, t: float) -> int:
+    def steps(self, velocity: VectorField, t: float) -> int:
         """Enough steps for the fastest that the field does to small differences."""
         x = self.sample.x[:2]
         v = torch.randn(x.shape, generator=torch.Generator().manual_seed(0), dtype=torch.float64)

@@ -74,6 +74,20 @@ class WeakSpectrum:
         """One-sided 95 % bounds."""
         return self.values + _ONE_SIDED * self.errors
 
+    @property
+    def accepted(self) -> int:
+        """The largest number of directions that are all small beyond doubt, with a gap behind them."""
+        upper = self.upper()
+        small = upper < EQUIVALENT
+        count = 0
+        for k in range(1, len(small) + 1):
+            if not bool(small[:k].all()):
+                break
+            rest = float(self.values[k]) if k < len(small) else 1.0
+            if rest >= GAP * max(float(upper[:k].max()), 1e-12):
+                count = k
+        return count
+
 
 class LawDiscovery(Report):
     """Which rotations of its whitened coordinates leave a law alone.
@@ -105,7 +119,7 @@ class LawDiscovery(Report):
         self.spherical = self.spectrum.is_spherical
         self.gaussian = self.spectrum.is_flat and not self.spherical
         whole = len(self.spectrum.values)
-        self.accepted = whole if self.spherical else 0 if self.gaussian else _accepted(self.spectrum)
+        self.accepted = whole if self.spherical else 0 if self.gaussian else self.spectrum.accepted
         self.algebra = self._algebra()
         self._snapped = self._snap()
 
@@ -374,16 +388,3 @@ def _hermite(x: Float[Tensor, "b n"]) -> tuple[Float[Tensor, "b K"], Float[Tenso
                 product = product * values[power][:, a]
             products.append(product)
     return torch.stack(products, 1), torch.stack(found, 1)
-
-
-def _accepted(spectrum: WeakSpectrum) -> int:
-    """The largest number of directions that are all small beyond doubt, with a gap behind them."""
-    small = spectrum.upper() < EQUIVALENT
-    count = 0
-    for k in range(1, len(small) + 1):
-        if not bool(small[:k].all()):
-            break
-        rest = float(spectrum.values[k]) if k < len(small) else 1.0
-        if rest >= GAP * max(float(spectrum.upper()[:k].max()), 1e-12):
-            count = k
-    return count

@@ -13,6 +13,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from haar.actions import Symmetry
+from haar.discover.coordinates import Coordinates
 from haar.discover.discover import discover
 from haar.discover.discovery import Discovery
 from haar.discover.step import Step
@@ -203,11 +204,12 @@ def pairs(
     plain = _squares(fitted, x[second], y[second]) / spread
     error = math.sqrt(float(plain.mean()))
     difference = None
-    if found.symmetry is not None and error <= LARGEST_ERROR:
+    symmetry = found.symmetry
+    if symmetry is not None and error <= LARGEST_ERROR:
         if model is None:
-            other: Callable[..., Any] = _fit(x[first], y[first], found, steps, seed)
+            other: Callable[..., Any] = _fit(x[first], y[first], (symmetry, found.coordinates), steps, seed)
         else:
-            other = _Averaged(model, found, seed)
+            other = _Averaged(found.model(model), symmetry, found, seed)
         difference = _paired(_squares(other, x[second], y[second]) / spread - plain)
     return PairsDiscovery(found, error, float(plain.mean()), difference, (len(first), len(second)))
 
@@ -251,15 +253,15 @@ class _Scaled(nn.Module):
         return found
 
 
-def _fit(x: Tensor, y: Tensor, found: Discovery | None, steps: int, seed: int) -> nn.Module:
-    """Early stopped by a share of the pairs; with a discovery, on pairs moved by random elements."""
+def _fit(x: Tensor, y: Tensor, found: tuple[Symmetry, Coordinates | None] | None, steps: int, seed: int) -> nn.Module:
+    """Early stopped by a share of the pairs; with a symmetry in its coordinates, on pairs moved by random elements."""
     kept = max(int(_STOPPING * len(x)), 8)
     stop_x, stop_y, x, y = x[:kept], y[:kept], x[kept:], y[kept:]
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         model = _Scaled(x, y)
     scale = y.flatten(1).std(0).clamp_min(1e-12)
-    moved = None if found is None else _moved_pairs(found, x, y)
+    moved = None if found is None else _moved_pairs(*found, x, y)
 
     def loss(step: int, generator: torch.Generator) -> Tensor:
         del step
@@ -281,11 +283,9 @@ def _fit(x: Tensor, y: Tensor, found: Discovery | None, steps: int, seed: int) -
     return model.eval()
 
 
-def _moved_pairs(found: Discovery, x: Tensor, y: Tensor) -> Callable[[Tensor, torch.Generator], tuple[Tensor, Tensor]]:
-    symmetry, place = found.symmetry, found.coordinates
-    if symmetry is None:
-        raise ArgumentError("found", expected="a discovery with a symmetry", got="none")
-
+def _moved_pairs(
+    symmetry: Symmetry, place: Coordinates | None, x: Tensor, y: Tensor
+) -> Callable[[Tensor, torch.Generator], tuple[Tensor, Tensor]]:
     def moved(rows: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         g = symmetry.group.sample(len(rows), generator)
         a, b = x[rows], y[rows]
@@ -303,24 +303,18 @@ def _moved_pairs(found: Discovery, x: Tensor, y: Tensor) -> Callable[[Tensor, to
 class _Averaged(nn.Module):
     """A model averaged over random elements of a found group."""
 
-    def __init__(self, model: Callable[..., Any], found: Discovery, seed: int) -> None:
+    def __init__(self, model: Callable[..., Any], symmetry: Symmetry, found: Discovery, seed: int) -> None:
         super().__init__()
-        self.model, self.found = found.model(model), found
-        if found.symmetry is None:
-            raise ArgumentError("found", expected="a discovery with a symmetry", got="none")
-        self.symmetry = found.symmetry
+        self.model, self.symmetry, self.found = model, symmetry, found
         self.elements = self.symmetry.group.sample(_ELEMENTS, torch.Generator().manual_seed(seed))
 
     def forward(self, x: Tensor) -> Tensor:
-        group, total = self.symmetry.group, None
-        inside = self.found.inputs(x)
+        group, inside = self.symmetry.group, self.found.inputs(x)
+        backs = []
         for g in self.elements:
             turned = self.symmetry.act_inputs(g, (inside,))[0]
-            back = self.symmetry.act_outputs(group.inverse(g), self.model(turned))
-            total = back if total is None else total + back
-        if total is None:
-            return inside
-        mean = total / len(self.elements)
+            backs.append(self.symmetry.act_outputs(group.inverse(g), self.model(turned)))
+        mean = torch.stack(backs).mean(0)
         place = self.found.coordinates
         return mean if place is None else place.outputs.outwards(mean)
 

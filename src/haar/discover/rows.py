@@ -17,7 +17,6 @@ from torch import Tensor
 
 from haar.discover.evaluated import Evaluated
 from haar.discover.whitening import Whitening
-from haar.errors import ArgumentError
 
 #: Numbers that rows of a chunk may have together.
 _CHUNK = 6_000_000
@@ -81,18 +80,12 @@ class LinearProblem:
         f = f @ self.outputs.inwards.T if self.increments else self.outputs(f)
         jacobian = sample.jacobian.reshape(b, l, self.outputs.size, k, self.inputs.size)
         white = torch.einsum("qm,blmkn,nr->blqkr", self.outputs.inwards, jacobian, self.inputs.outwards)
-        return x, f, white if sample.along is None else torch.einsum("blqkr,brs->blqks", white, self._within(sample))
+        return x, f, white if sample.along is None else torch.einsum("blqkr,brs->blqks", white, sample.along)
 
-    def _within(self, sample: Evaluated) -> Float[Tensor, "b r r"]:
-        """Projectors along the set, in the coordinates of this problem."""
-        if sample.along is None:
-            raise ArgumentError("sample", expected="directions along the set", got="none")
-        return sample.along
-
-    def _across(self, sample: Evaluated, x: Tensor) -> Float[Tensor, "b r p"]:
+    def _across(self, along: Float[Tensor, "b r r"], x: Tensor) -> Float[Tensor, "b r p"]:
         """Rows that say how far A x points out of the set on which samples lie, over the size of x."""
         r, one = self.inputs.rank, int(self.affine)
-        out = torch.eye(r, dtype=torch.float64) - self._within(sample)
+        out = torch.eye(r, dtype=torch.float64) - along
         size = x.flatten(1).norm(dim=1).clamp_min(1e-300)
         rows = torch.einsum("bij,bk->bijk", out, self._extended(x)[:, 0] / size[:, None]).flatten(2)
         return torch.nn.functional.pad(rows, (0, self.count - r * (r + one)))
@@ -132,7 +125,7 @@ class LinearProblem:
             else:
                 rows = torch.cat([moved.reshape(b, lines, -1), -out.reshape(b, lines, -1)], -1)
         rows = rows * weight[:, None, None]
-        return rows if sample.along is None else torch.cat([rows, self._across(sample, x)], 1)
+        return rows if sample.along is None else torch.cat([rows, self._across(sample.along, x)], 1)
 
     def _size_blocks(self, sample: Evaluated) -> list[Tensor]:
         """For every sample the matrices C with size(v) = sum_i A_i C A_i' (+ the same for B)."""

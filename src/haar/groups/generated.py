@@ -54,7 +54,7 @@ def from_matrices(
         4
     """
     gens = real_matrices("generators", generators)
-    _check_square(gens)
+    _check_invertible(gens)
     if not orthogonalise:
         _check_orthogonal(gens)
     d = gens.shape[-1]
@@ -125,9 +125,7 @@ def permutation_matrix(rows: Int[Tensor, "*batch n"]) -> Float[Tensor, "*batch n
     return torch.nn.functional.one_hot(rows, n).to(torch.float64).transpose(-1, -2).contiguous()
 
 
-def _check_square(gens: Tensor) -> None:
-    if gens.ndim != 3 or gens.shape[-1] != gens.shape[-2]:
-        raise ArgumentError("generators", expected="square matrices (k, d, d)", got=tuple(gens.shape))
+def _check_invertible(gens: Tensor) -> None:
     smallest = torch.linalg.svdvals(gens).min(-1).values
     if bool((smallest < SAME_ENTRY).any()):
         raise ArgumentError(

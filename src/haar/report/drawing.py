@@ -192,7 +192,7 @@ def _between(axis: Axis, value: float, _: int | None = None) -> str:
     """2, 3 and 5 times a power of ten, where an axis shows no more than one power and would tell nothing else."""
     low, high = sorted(axis.get_view_interval())
     digit = round(value / 10.0 ** math.floor(math.log10(value))) if value > 0 else 0
-    return f"{value:g}" if low > 0 and high < 10 * low and digit in (2, 3, 5) else ""
+    return f"{value:g}" if high < 10 * low and digit in (2, 3, 5) else ""
 
 
 def mark_sizes(axes: Axes, sizes: Sequence[int]) -> None:

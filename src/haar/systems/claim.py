@@ -174,8 +174,8 @@ class Judged:
     bound: str
     verdict: Verdict
     values: tuple[float, ...]
-    reported: str = ""
-    units: int = 0
+    reported: str
+    units: int
 
     @property
     def holds(self) -> bool:

@@ -8,6 +8,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from haar.errors import ArgumentError
 from haar.weights.action import ParameterAction
 from haar.weights.experts import Experts
 from haar.weights.gauge import Gauge
@@ -111,6 +112,8 @@ def _balanced_heads(site: Site, squares: Squares) -> SiteElement:
         return site.identity()
 
     def of(port: str) -> Tensor:
+        if (port, False) not in squares:
+            raise ArgumentError("action", expected=f"parameters for port {port!r} of heads", got="none in the table")
         blocks = squares[port, False]
         return blocks.reshape(site.groups, -1, site.size, site.size).sum(1)
 

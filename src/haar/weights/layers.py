@@ -58,7 +58,6 @@ def convolution(walk: Walk, node: fx.Node, module: Any, path: str) -> Channels |
             walk.classes.fix(into[0])
             into = None
     first = [into, (out, "")] if module.transposed else [(out, ""), into]
-    first = [None, None] if module.groups > 1 else first
     walk.put(f"{path}.weight", [*first, *rest])
     if module.bias is not None:
         walk.put(f"{path}.bias", [(out, "")])

@@ -88,7 +88,7 @@ def verify(
         tolerance: Largest relative change of an output that counts as none.
 
     Raises:
-        ArgumentError: If the parameters are not those of the table, or the model returns no tensor.
+        ArgumentError: If the parameters are not those of the table, or the model returns no tensor, or no number.
 
     Example:
         >>> from haar.weights import Units
@@ -153,12 +153,14 @@ class _Runner:
         self.kwargs = {name: _double(x) for name, x in inputs.items()} if named else {}
         self.state = {name: value.detach() for name, value in self.model.state_dict().items()}
         self.outputs = self._run(self.state)
-        self.size = max((float(x.abs().max()) for x in self.outputs if x.numel()), default=0.0)
+        if not any(x.numel() for x in self.outputs):
+            raise ArgumentError("inputs", expected="inputs of at least one sample", got="outputs without a number")
+        self.size = max(float(x.abs().max()) for x in self.outputs if x.numel())
 
     def change(self, state: State) -> float:
         """The largest change of an output, relative to the largest output."""
         changes = [float((x - y).abs().max()) for x, y in zip(self._run(state), self.outputs, strict=True) if x.numel()]
-        return max(changes, default=0.0) / (self.size or 1.0)
+        return max(changes) / (self.size or 1.0)
 
     def _run(self, state: State) -> list[Tensor]:
         with torch.no_grad(), undisturbed(self.model), KeptDouble():

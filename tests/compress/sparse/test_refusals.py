@@ -36,6 +36,14 @@ def normed():
     return made
 
 
+def spread():
+    """A parameter that says of itself, as those of fully_shard do, that it is a part."""
+    made = model()
+    made[2].weight.full_tensor = made[2].weight.clone
+    return made
+
+
+@pytest.mark.usefixtures("unchecked_annotations")
 @pytest.mark.parametrize(
     ("given", "regimes", "message"),
     [
@@ -44,6 +52,12 @@ def normed():
         (normed(), Static(0.5), "from which a weight is computed"),
         (nn.LayerNorm((3, 4)), Static(0.5), "model: expected a model with weights that can be masked, got none"),
         (model(), {"critic": Static(0.5), "*": None}, r"fit weights of the model \(0.weight, 2.weight\), got 'critic'"),
+        (3, Static(0.5), "model: expected a torch module, or a mapping of names to modules, got int"),
+        ({"actor": model(), "critic": 3}, Static(0.5), "names to modules, got 2 of other kinds"),
+        ({}, Static(0.5), "names to modules, got 0 of other kinds"),
+        (spread(), Static(0.5), "expected whole parameters, got '2.weight', spread over processes; mask before fully"),
+        (model(), 0.5, "regimes: expected a regime, or a mapping of patterns to regimes or None, got float"),
+        (model(), {"*": 0.5}, "regimes: expected a regime, or .*, got a mapping with something else"),
         (model(), {"*": None}, "regimes: expected at least one regime, got only None"),
     ],
 )  # fmt: skip
@@ -52,11 +66,14 @@ def test_models_and_regimes(given, regimes, message):
         sparsify(given, regimes, steps=10)
 
 
+@pytest.mark.usefixtures("unchecked_annotations")
 @pytest.mark.parametrize(
     ("change", "message"),
     [
         ({"steps": 0}, "steps: expected at least 1, got 0"),
         ({"densities": "pyramid"}, "densities: expected 'erdos-renyi' or 'uniform', got 'pyramid'"),
+        ({"seed": True}, "seed: expected a whole number, which all processes know, got True"),
+        ({"seed": torch.Generator()}, "seed: expected a whole number, which all processes know, got <torch"),
         ({"score": "norm"}, "score: expected 'entry' or 'orbit', got 'norm'"),
     ],
 )

@@ -141,6 +141,9 @@ def test_states_that_do_not_fit_are_refused(data: Generator) -> None:
     name = data.state_fields[-1]
     with pytest.raises(ShapeError, match=rf"state\['{name}'\]: expected \(run, 16, 24, ...\), got \(2, 8, 24"):
         data.evolve({**state, name: state[name][:, :8]})
+    larger = {**state, name: state[name].repeat_interleave(2, 2)}
+    with pytest.raises(ShapeError, match=rf"state\['{name}'\]: expected \(run, 16, 24, ...\), got \(2, 16, 48"):
+        data.evolve(larger)
     with pytest.raises(ShapeError, match="trajectories: expected one for each of 2 runs, got 3"):
         data.evolve(state, trajectories=[0, 1, 2])
     with pytest.raises(ShapeError, match=rf"state\['{name}'\]: expected 2 runs, as the others, got 1"):

@@ -152,3 +152,12 @@ def test_a_variance_below_1e_5_is_nearly_constant(height, share):
     truth = torch.tensor([[0.0, 1.0] * 4], dtype=torch.float64) * height * (3.5e-5 / 4) ** 0.5
     assert float(truth.var()) == pytest.approx(height**2 / 4 * 1e-5)
     assert float(near_constant(truth, dim=1)) == share
+
+
+@pytest.mark.usefixtures("unchecked_annotations")
+@pytest.mark.parametrize("which", [0, 1])
+def test_complex_values_are_compared_part_by_part(which):
+    given = [torch.ones(2, 1, 4), torch.ones(2, 1, 4)]
+    given[which] = given[which].to(torch.complex64)
+    with pytest.raises(ArgumentError, match=f"{('prediction', 'truth')[which]}: expected real values, got"):
+        rmse(*given, dim=1)

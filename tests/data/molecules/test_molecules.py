@@ -329,3 +329,20 @@ def test_a_set_is_opened_by_name_or_file(tmp_path: Path) -> None:
 
 def test_what_was_found_does_not_change(changing_records):
     assert changing_records("haar.data.molecules") == set()
+
+
+@pytest.mark.usefixtures("unchecked_annotations")
+def test_sets_whose_parts_do_not_belong_together_are_refused(tmp_path: Path) -> None:
+    one = two_bonds()
+    parts = {"positions": one.positions, "energy": one.energy, "forces": one.forces}
+    for name in ("positions", "forces"):
+        with pytest.raises(ShapeError, match=rf"{name}: expected \(2, 2, 3\) for species and energy, got \(1, 2, 3\)"):
+            Molecules(one.species, **{**parts, name: parts[name][:1]})
+    for name, value in parts.items():
+        bad = value.clone()
+        bad[0] = torch.inf
+        with pytest.raises(ArgumentError, match=f"{name}: expected finite numbers, got infinity or NaN"):
+            Molecules(one.species, **{**parts, name: bad})
+    one.save(tmp_path / "lih.part.npz")
+    with pytest.raises(DataError, match=r"lih\.part\.npz: begun with other geometries; remove it"):
+        generate("lih", tmp_path / "lih.npz", count=3)

@@ -23,6 +23,7 @@ from haar.data.published import (
     read_particles,
     read_qm9,
 )
+from haar.data.published.arrays import checked, first_of
 from haar.errors import ArgumentError, DataError
 
 RANDOM = np.random.default_rng(0)
@@ -368,3 +369,20 @@ def test_molecular_dynamics_of_another_form_are_refused(tmp_path):
         read_md17(tmp_path / "text.npz")
     with pytest.raises(DataError, match="no such file"):
         read_md17(tmp_path / "absent.npz")
+
+
+def test_entries_and_numbers_that_are_none():
+    assert first_of({"R": 1, "E": 2}, ("positions", "R"), what="set.npz") == 1
+    with pytest.raises(DataError, match=r"set\.npz: expected an entry 'positions' or 'coords', got E, R$"):
+        first_of({"R": 1, "E": 2}, ("positions", "coords"), what="set.npz")
+    assert checked([1, 2], (2,), what="E", dtype=torch.float64).tolist() == [1.0, 2.0]
+    for array in (["a", "b"], [1j, 2]):
+        with pytest.raises(DataError, match=r"E: expected numbers, got (<U1|complex128)"):
+            checked(array, (2,), what="E", dtype=torch.float64)
+
+
+def test_clouds_that_are_not_there(tmp_path):
+    with pytest.raises(ArgumentError, match="split: expected 'train' or 'test', got 'valid'"):
+        read_modelnet40(tmp_path, "valid")
+    with pytest.raises(DataError, match=r"expected files ply_data_test0\.h5 and so on, found none"):
+        read_modelnet40(tmp_path, "test")

@@ -115,8 +115,10 @@ def test_wrong_axes_are_refused():
         Axis("x", np.array([0.0, np.nan]))
     with pytest.raises(ArgumentError, match="centring: expected cell or node or periodic-node"):
         Axis("x", np.arange(3.0), WALLS, "centre")
-    with pytest.raises(ArgumentError, match="boundary: expected PERIODIC at both ends or at neither, got PERIODIC"):
-        Axis.cells("x", 3, length=1.0, boundary=("PERIODIC", "WALL"))
+    for ends in (("PERIODIC", "WALL"), ("WALL", "PERIODIC")):
+        words = f"boundary: expected PERIODIC at both ends or at neither, got {ends[0]} and {ends[1]}"
+        with pytest.raises(ArgumentError, match=words):
+            Axis.cells("x", 3, length=1.0, boundary=ends)
     with pytest.raises(ArgumentError, match="boundary: expected 'WALL', 'OPEN' or 'PERIODIC', got 'NOSLIP'"):
         Axis.cells("x", 3, length=1.0, boundary="NOSLIP")
 

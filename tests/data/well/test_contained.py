@@ -8,7 +8,8 @@ import h5py
 import numpy as np
 import pytest
 
-from haar.data.well import Axis, Storage, WellReader, WellWriter, Windows
+from haar.data.well import Axis, Storage, WellReader, WellWriter, Windows, contained
+from haar.data.well.contained import check_whole
 from haar.data.well.opening import open_hdf5
 from haar.errors import ArgumentError, DataError
 
@@ -208,3 +209,28 @@ def test_a_file_that_is_opened_again_is_looked_through_again_only_if_it_has_chan
         _replaced(file, _external)
     with pytest.raises(DataError, match="is a link into another file"):
         files.get(str(path))
+
+
+@pytest.mark.parametrize(("numbers", "small"), [(2**23, True), (2**23 + 1, False)])
+def test_at_most_64_mib_are_read_as_a_whole_from_a_smaller_file(tmp_path, numbers, small):
+    with h5py.File(tmp_path / "t.h5", "w") as file:
+        times = file.create_dataset("times", (numbers,), "f8", chunks=(1024,))
+        if small:
+            check_whole(times, "t.h5")
+        else:
+            with pytest.raises(DataError, match=r"t\.h5: /times promises 67108872 bytes, in a file of \d+$"):
+                check_whole(times, "t.h5")
+
+
+@pytest.mark.parametrize(("most", "read"), [(4, True), (3, False)])
+def test_files_of_more_objects_than_anybody_needs_are_refused(tmp_path, monkeypatch, most, read):
+    monkeypatch.setattr(contained, "MOST_OBJECTS", most)
+    with h5py.File(tmp_path / "many.h5", "w") as file:
+        for name in "abc":
+            file.create_group(name)  # and the one that holds them
+        file["again"] = file["a"]  # is the same one
+        if read:
+            contained.check_contained(file, "many.h5")
+        else:
+            with pytest.raises(DataError, match=r"many\.h5: more than 3 objects$"):
+                contained.check_contained(file, "many.h5")

@@ -33,6 +33,8 @@ from haar.nn.spectral import (
     odd_moments,
     pseudovector_characters,
 )
+from haar.nn.spectral.characters import MOST_COLUMNS
+from haar.nn.spectral.perceptron import Perceptron
 
 N = 6
 F64 = torch.float64
@@ -320,3 +322,21 @@ def test_half_precision_runs_and_keeps_signs():
     x, s = rand(N, 3).half(), torch.tensor([-1.0, 1, -1]).half()
     assert torch.equal(net(x * s), net(x) * s)
     assert torch.isfinite(net(x)).all()
+
+
+def test_sizes_that_no_layer_has():
+    chi = torch.zeros(2, MOST_COLUMNS, dtype=torch.int64)
+    SignCharacters(chi, chi, width=1, layers=0)
+    chi = torch.zeros(2, MOST_COLUMNS + 1, dtype=torch.int64)
+    with pytest.raises(ArgumentError, match=rf"chi_in: expected at most {MOST_COLUMNS} columns, as 2\^k characters"):
+        SignCharacters(chi, chi, width=1, layers=0)
+    assert MOST_COLUMNS == 8
+    for sizes in ([], [3]):
+        with pytest.raises(ArgumentError, match="sizes: expected two or more positive numbers of features, got"):
+            Perceptron(sizes)
+
+
+def test_as_many_sets_of_columns_as_the_network_was_made_for():
+    net = SignMessagePassing(3, inputs=2)
+    with pytest.raises(ShapeError, match=r"columns: expected 2 tensors \(\*batch, n, 3\), got 1"):
+        net(torch.ones(5, 3))

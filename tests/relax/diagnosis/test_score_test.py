@@ -13,7 +13,7 @@ from haar.errors import ArgumentError
 from haar.groups import SO, cyclic, dihedral, product
 from haar.relax import homotopise
 from haar.relax.diagnosis.gradients import sample_gradients
-from haar.relax.diagnosis.score_test import ScoreTest, SubgroupScore, _statistics, score_test
+from haar.relax.diagnosis.score_test import ScoreTest, SubgroupScore, drawn_statistics, score_test
 from haar.statistics import randomisation_p
 
 
@@ -25,7 +25,7 @@ def test_p_values_are_those_of_chance_under_the_null():
     gradients = sample_gradients(model, mse, x, y, layers=["4"])["4"]
     generator = torch.Generator().manual_seed(7)
     moves = C4.sample(draws * n, generator).reshape(draws, n)
-    found = [_statistics(model.layers["4"], C4, C4, part, moves) for part in gradients.split(n)]
+    found = [drawn_statistics(model.layers["4"], C4, C4, part, moves) for part in gradients.split(n)]
     p = [randomisation_p(float(t[0]), t[1:]) for t in found]
     share = torch.tensor(p).le(0.05).float().mean().item()
     assert 0.01 <= share <= 0.09
@@ -52,7 +52,7 @@ def test_the_p_value_does_not_depend_on_which_sample_of_the_orbit_was_seen():
     nulls = []
     for inputs, target in ((x, y), (SYMMETRY.act_inputs(g, (x,))[0], SYMMETRY.act_outputs(g, y))):
         gradients = sample_gradients(model, mse, inputs, target, layers=["4"])["4"]
-        nulls.append(_statistics(model.layers["4"], C4, C4, gradients, every)[1:].sort().values)
+        nulls.append(drawn_statistics(model.layers["4"], C4, C4, gradients, every)[1:].sort().values)
     assert torch.allclose(*nulls, rtol=0, atol=1e-14)
 
 
@@ -86,14 +86,14 @@ def test_every_layer_is_moved_by_the_same_draws(broken):
     assert both.whole.layers["4"] == one.whole.layers["4"]
 
 
-def test_rows_and_columns_give_the_same_statistics():
+def test_rows_and_columns_give_the_samedrawn_statistics():
     """The short way (inner products), the plain way and one move after the other agree."""
     model = wrapped()
     x, y = data(5)
     gradients = sample_gradients(model, mse, x, y)
     moves = C4.sample(20 * 5, torch.Generator().manual_seed(0)).reshape(20, 5)
     for name, layer in model.layers.items():
-        found = _statistics(layer, C4, C4, gradients[name], moves)[1:]
+        found = drawn_statistics(layer, C4, C4, gradients[name], moves)[1:]
         residual = gradients[name] - torch.stack([layer.project(g) for g in gradients[name]])
         one_by_one = torch.stack([layer.move(g, residual).mean(0).square().sum() for g in moves])
         assert torch.allclose(found, one_by_one, rtol=1e-9, atol=1e-15)

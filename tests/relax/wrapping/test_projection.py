@@ -191,3 +191,11 @@ def test_second_derivatives_and_transforms_agree_with_the_fast_gradients(mode):
     expected = torch.func.vjp(torch.func.grad(loss, tuple(range(len(values)))), *values)[1](tuple(along))
     # transposed products on both sides: what is held constant makes the matrix of second derivatives unsymmetric
     assert all(torch.allclose(s, e, atol=1e-10) for s, e in zip(second, expected, strict=True))
+
+
+def test_representations_that_do_not_fit_a_tensor_are_refused():
+    rep = Defining(dihedral(4))
+    TensorProjection([rep, rep], (2, 2))
+    for shape in ((2, 3), (3, 2), (2,)):
+        with pytest.raises(ArgumentError, match=r"representations: expected dimensions that fit \(.*, got \(2, 2\)"):
+            TensorProjection([rep, rep], shape)

@@ -12,7 +12,7 @@ import torch
 
 from haar.errors import HaarWarning
 from haar.systems.adaptive_constrained_equivariance.arms import ARMS, make_arms
-from haar.systems.adaptive_constrained_equivariance.protocol import _choose
+from haar.systems.adaptive_constrained_equivariance.protocol import chosen_settings
 from haar.systems.adaptive_constrained_equivariance.trial import (
     Configuration,
     TrialPlan,
@@ -87,7 +87,7 @@ def test_a_setting_is_chosen_network_by_network_on_validation_data():
         (high, [{"validation": None, "error": None}, {"validation": 2.0, "error": 4}]),
         (strict, [{"validation": 3.0, "error": 6}, {"validation": 3.0, "error": 5}]),
     ]
-    chosen = _choose(tried)
+    chosen = chosen_settings(tried)
     told = {rule: [(v["error"], v.get("setting"), v["tries"]) for v in values] for rule, values in chosen.items()}
     assert told == {"scheduled": [(7, 0.01, 3), (8, 0.001, 3)], "strict": [(6, None, 1), (5, None, 1)]}
 

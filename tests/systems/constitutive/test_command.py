@@ -104,6 +104,15 @@ def test_paths_are_fitted_by_laws_with_history(tmp_path, monkeypatch, capsys):
             ["fit", "cubic.csv", "--group", "cubic", "--frame", "left.txt", "-o", "a.safetensors"],
             "got a left-handed one",
         ),
+        (
+            ["fit", "cubic.csv", "--group", "cubic", "--frame", "words.txt", "-o", "a.safetensors"],
+            "words.txt: expected three lines of three numbers (could not convert",
+        ),
+        (
+            ["fit", "cubic.csv", "--group", "cubic", "--frame", "short.txt", "-o", "a.safetensors"],
+            "short.txt: expected three lines of three numbers, the axes as columns",
+        ),
+        (["fit", "few.csv", "--group", "cubic", "-o", "a.safetensors"], "4 samples; a fit needs 5 at least, of which"),
         (["check"], "LAW: expected a law, or --data, got neither"),
         (["check", "--data", "cubic.csv"], "--group: expected the symmetry that the data are to have"),
         (["check", "cubic.csv"], "no law that can be read"),
@@ -111,6 +120,9 @@ def test_paths_are_fitted_by_laws_with_history(tmp_path, monkeypatch, capsys):
 )
 def test_each_wrong_use_is_one_line(words, told, cubic, capsys):
     (cubic / "left.txt").write_text("1 0 0\n0 1 0\n0 0 -1\n")
+    (cubic / "words.txt").write_text("x y z\n")
+    (cubic / "short.txt").write_text("1 0 0\n0 1\n0 0 1\n")
+    (cubic / "few.csv").write_text("".join((cubic / "cubic.csv").read_text().splitlines(keepends=True)[:5]))
     assert main(["constitutive", *words]) == 2
     error = capsys.readouterr().err
     assert told in " ".join(error.split())

@@ -8,6 +8,7 @@ import torch
 
 from haar.errors import ArgumentError, DataError, HaarError, ShapeError
 from haar.systems.constitutive.components import check_cycles, read_components, write_components
+from haar.systems.constitutive.detection import checked_samples
 from haar.systems.constitutive.elastic import project_stiffness
 from haar.systems.constitutive.generators import (
     cubic_stiffness,
@@ -90,6 +91,7 @@ def test_each_fault_of_a_file_is_one_line(tmp_path):
         tmp_path, r"some shear strains are called gamma \(engineering\) and some not", [*HEAD[:3], "e23", *HEAD[4:]]
     )
     _refused(tmp_path, r"no stress 12; columns are named", [*HEAD[:-1], "other"])
+    _refused(tmp_path, r"two columns are called e11", ["e11", "e11", *HEAD[2:]])
     _refused(tmp_path, r"stress 13 stands there twice", [*HEAD[:-1], "s31"])
     _refused(tmp_path, r"strain of row 2 is NaN or infinite \(1 numbers are\)", rows=[good, ("nan", *good[1:])])
     _refused(
@@ -191,3 +193,22 @@ def test_refusals_of_volumes():
             torch.stack([SOFT, HARD, 3 * SOFT, SOFT, HARD]),
             most=2,
         )
+
+
+def test_samples_are_one_a_row():
+    pair = torch.ones(3, 6), torch.ones(3, 6)
+    assert checked_samples(*pair, 6)[0].dtype == torch.float64
+    for place, name, bad in (
+        (0, "strain", torch.ones(3, 5)),
+        (1, "stress", torch.ones(2, 6)),
+        (1, "stress", torch.ones(6)),
+    ):
+        given = list(pair)
+        given[place] = bad
+        with pytest.raises(DataError, match=rf"{name}: expected samples \(3, 6\), one a row, got \("):
+            checked_samples(*given, 6)
+
+
+def test_too_few_steps_of_homogenisation_are_told():
+    with pytest.raises(HaarError, match=r"homogenisation: residual .* after 2 steps; the phases differ too much"):
+        homogenise(fibres(8, 0.3), torch.stack([SOFT, 100 * HARD]), most=2)

@@ -7,6 +7,7 @@ from haar.errors import ArgumentError, ShapeError
 from haar.groups import dihedral
 from haar.intertwiners import intertwiners, invariants
 from haar.systems.lattice_boltzmann.moment_blocks import blocks_of, moment_blocks
+from haar.systems.lattice_boltzmann.pairs import Pairs
 from haar.systems.lattice_boltzmann.stencil import Stencil
 
 #: Order of the group, orbits of single populations and of pairs.
@@ -108,3 +109,21 @@ def test_what_does_not_fit_is_refused():
         square.check(torch.ones(4, 9, dtype=torch.int64))
     with pytest.raises(ArgumentError, match=r"tau: expected at least 0.5, got 0.4"):
         square.viscosity(0.4)
+
+
+@pytest.mark.usefixtures("unchecked_annotations")
+def test_pairs_and_populations_that_do_not_fit():
+    rows = torch.ones(3, 9).double()
+    Pairs(rows, rows, rows)
+    with pytest.raises(ArgumentError, match=r"after: expected a tensor \[samples, Q\], got list; torch.as"):
+        Pairs(rows, rows.tolist(), rows)
+    for place, name in enumerate(("before", "after", "equilibrium")):
+        given = [rows, rows, rows]
+        given[place] = rows[0] if place == 0 else rows[:2]
+        with pytest.raises(ShapeError, match=rf"{name}: expected \[samples, Q\], all three alike, got \("):
+            Pairs(*given)
+    square = Stencil.named("D2Q9")
+    square.check(torch.ones(9, 4), axis=0)
+    for shape, axis, where in (((9, 4), -1, "last axis"), ((4, 9), 0, "axis 0"), ((), 0, "axis 0")):
+        with pytest.raises(ShapeError, match=rf"f: expected 9 populations \(D2Q9\) on the {where}, got .*; name"):
+            square.check(torch.ones(shape), axis=axis)

@@ -246,8 +246,7 @@ class WellWriter:
 
     def _check_free(self) -> None:
         """Refuse a trajectory before the file is open, within another, or without times of its own."""
-        if self._file is None:
-            raise ArgumentError("writer", expected="an open writer", got="one outside its with block")
+        self._opened()
         if self._run is not None:
             raise ArgumentError("trajectory", expected="the one before to be complete", got="a second one at a time")
         if self.times.ndim == 2 and self.trajectories >= self.times.shape[0]:
@@ -288,6 +287,9 @@ class WellWriter:
         return arrays
 
     def _dataset(self, field: WellField) -> h5py.Dataset:
+        return self._opened()[field.group][field.name]
+
+    def _opened(self) -> h5py.File:
         if self._file is None:
             raise ArgumentError("writer", expected="an open writer", got="one outside its with block")
-        return self._file[field.group][field.name]
+        return self._file

@@ -6,6 +6,7 @@ import functools
 import math
 from collections import Counter
 from collections.abc import Callable
+from typing import cast
 
 import numpy as np
 
@@ -112,13 +113,13 @@ def _catalogue(order: int) -> list[tuple[str, int, Callable[[], FiniteGroup]]]:
     made: list[tuple[str, int, Callable[[], FiniteGroup]]] = [(f"C{order}", order, lambda: cyclic(order))]
     power = order.bit_length() - 1
     if order == 2**power and 2 <= power <= 8:
-        made.append((f"C2^{power}", order, lambda: _finite(sign(power))))
+        made.append((f"C2^{power}", order, lambda: cast("FiniteGroup", sign(power))))
     if order % 2 == 0 and order > 4:
         made.append((f"D{order // 2}", order, lambda: dihedral(order // 2)))
     made += [
-        ("A4", 12, lambda: _finite(alternating(4))),
-        ("A5", 60, lambda: _finite(alternating(5))),
-        ("A6", 360, lambda: _finite(alternating(6))),
+        ("A4", 12, lambda: cast("FiniteGroup", alternating(4))),
+        ("A5", 60, lambda: cast("FiniteGroup", alternating(5))),
+        ("A6", 360, lambda: cast("FiniteGroup", alternating(6))),
         ("Q8", 8, quaternion),
         ("S4", 24, octahedral),
         ("S5", 120, lambda: from_permutations([[1, 2, 3, 4, 0], [1, 0, 2, 3, 4]])),
@@ -144,9 +145,3 @@ def _frobenius(p: int, k: int) -> FiniteGroup:
 def _fano() -> FiniteGroup:
     """The collineations of the plane of seven points, whose lines are i, i + 1, i + 3."""
     return from_permutations([[1, 2, 3, 4, 5, 6, 0], [0, 1, 4, 3, 2, 6, 5]])
-
-
-def _finite(group: object) -> FiniteGroup:
-    if not isinstance(group, FiniteGroup):
-        raise TypeError(type(group).__name__)
-    return group

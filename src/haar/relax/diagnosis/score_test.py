@@ -208,7 +208,9 @@ def score_test(
         for subgroup in tested:
             drawn = subgroup.sample(draws * n, generator).reshape(draws, n, *subgroup.element_shape)
             # the same moves for every layer: their statistics are joined draw by draw
-            found.append({name: _statistics(wrapped[name], subgroup, group, g, drawn) for name, g in gradients.items()})
+            found.append(
+                {name: drawn_statistics(wrapped[name], subgroup, group, g, drawn) for name, g in gradients.items()}
+            )
             advance()
     return _judge(group, tested, found, level=level, draws=draws, samples=n)
 
@@ -254,7 +256,7 @@ def _residual(layer: HomotopyLayer, subgroup: Group, group: Group, gradients: Te
     return gradients - mean
 
 
-def _statistics(layer: HomotopyLayer, subgroup: Group, group: Group, gradients: Tensor, moves: Tensor) -> Tensor:
+def drawn_statistics(layer: HomotopyLayer, subgroup: Group, group: Group, gradients: Tensor, moves: Tensor) -> Tensor:
     """T^2 as observed, then for every draw: ``(1 + draws,)``."""
     residual = _residual(layer, subgroup, group, gradients)
     n, size = len(residual), residual[0].numel()

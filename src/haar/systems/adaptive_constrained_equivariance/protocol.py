@@ -56,7 +56,7 @@ def _measure_part(preset: Options, part: Part, seed: int, checkpoint: Path, watc
     arms = make_arms(part.arms, configurations, part.plan, tried=part.tried, mode=part.mode)
     title = f"{part.name}, {len(arms)} x {len(configurations)} networks"
     train_together(arms, configurations, part.plan, checkpoint=checkpoint, watch=watch, title=title)
-    worth = _choose([(arm, evaluate(arm, configurations, part.plan)) for arm in arms])
+    worth = chosen_settings([(arm, evaluate(arm, configurations, part.plan)) for arm in arms])
     simple = [trivial(configuration, part.plan) for configuration in configurations]
     worth.update({name: [one[name] for one in simple] for name in simple[0]})
     found: Json = {"cells": _in_cells(worth, cells, networks)}
@@ -78,7 +78,7 @@ def _in_cells(worth: Mapping[str, list[Json]], cells: Sequence[tuple[int, float]
     }
 
 
-def _choose(tried: Sequence[tuple[Arm, Sequence[Json]]]) -> dict[str, list[Json]]:
+def chosen_settings(tried: Sequence[tuple[Arm, Sequence[Json]]]) -> dict[str, list[Json]]:
     """For every rule and network the value of its setting with the least validation error, and how many were tried."""
     families: dict[str, list[tuple[float | None, Sequence[Json]]]] = {}
     for arm, values in tried:
