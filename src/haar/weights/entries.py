@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -41,7 +42,7 @@ class Entry:
     axes: tuple[tuple[Leg, ...], ...]
     site_of: Mapping[str, Site]
 
-    @property
+    @cached_property
     def sites(self) -> frozenset[str]:
         """Names of the sites that move it."""
         return frozenset(leg.site for legs in self.axes for leg in legs if leg.site)
@@ -104,10 +105,14 @@ class Entry:
         shift = gauge.shifts.get(self.name)
         return tensor if shift is None else tensor + shift.to(tensor.dtype)
 
-    def rows(self, tensor: Tensor) -> Iterator[tuple[Leg, Tensor]]:
+    def rows(self, tensor: Tensor, site: str | None = None) -> Iterator[tuple[Leg, Tensor]]:
         """For each leg with a site the coordinates that it moves, as rows, with all other axes flattened behind them.
 
         The experts of a tensor that holds their units are no rows of their own: they are moved with their units.
+
+        Args:
+            tensor: The parameter.
+            site: The only site whose legs are asked for; by default all.
         """
         inner = {
             leg.site for legs in self.axes for leg in legs if leg.site and leg.port in self.site_of[leg.site].nested
@@ -116,6 +121,8 @@ class Entry:
             for part in self.parts(axis, tensor.shape[axis]):
                 leg = part.leg
                 if not leg.site or (leg.site in inner and leg.port not in self.site_of[leg.site].nested):
+                    continue
+                if site is not None and leg.site != site:
                     continue
                 piece = tensor.narrow(axis, part.start, part.length)
                 if leg.site in inner:
