@@ -133,6 +133,26 @@ def test_activations_match_a_transformer():
     assert found.history == ()
 
 
+def test_activations_before_a_batch_norm_are_compared_by_correlations():
+    """Convolutions of a copy get other sizes and biases, which the norm after them does not see."""
+    net = nn.Sequential(nn.Conv2d(1, 7, 3), nn.BatchNorm2d(7), nn.Tanh(), nn.Flatten(), nn.Linear(28, 3)).double()
+    x = torch.randn(40, 1, 4, 4, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
+    net.train()(x)
+    net.eval()
+    twin = copy.deepcopy(net)
+    order, size = torch.tensor([3, 0, 6, 1, 5, 2, 4]), 10.0 ** torch.arange(-3.0, 4, dtype=torch.float64)
+    with torch.no_grad():
+        twin[0].weight.copy_(size[:, None, None, None] * net[0].weight[order])
+        twin[0].bias.copy_(size * (net[0].bias[order] + 5))
+        twin[1].running_mean.copy_(size * (net[1].running_mean[order] + 5))
+        twin[1].running_var.copy_(size**2 * net[1].running_var[order])
+        for name in ("weight", "bias"):
+            getattr(twin[1], name).copy_(getattr(net[1], name)[order])
+        twin[4].weight.copy_(net[4].weight.unflatten(1, (7, 4))[:, order].flatten(1) * 0.01)  # readers say little
+    found = haar.align(net, twin, how="activations", example=x)
+    assert torch.equal(order[found.gauge.sites["units0"][""].order], torch.arange(7))
+
+
 def test_a_table_by_hand():
     rows = {"w": ("h", None), "v": (None, "h*")}
     a = {"w": torch.randn(6, 3), "v": torch.randn(2, 6)}
