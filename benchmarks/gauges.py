@@ -50,9 +50,7 @@ def audited(seed: int, steps: int) -> dict:
     levels = {name: [LEVELS.get(name, LEVEL)] for name in CHOSEN}
     for objective in OBJECTIVES:
         chosen = optimised(model, objective).model
-        told = sweep(
-            chosen, CHOSEN, ["perplexity"], [held], levels=levels, calibration=[near], draws=0, seed=seed
-        )  # fmt: skip
+        told = sweep(chosen, CHOSEN, ["perplexity"], [held], levels=levels, calibration=[near], draws=0, seed=seed)
         for curve in told.curves:
             rows[curve.perturbation.name]["values"][objective] = curve.points[0].value
     return {"dense": found.dense, "rows": rows}
@@ -72,7 +70,8 @@ def gaps(found: list[dict]) -> list[str]:
     for name, row in rows.items():
         cells = [[one["rows"][name]["gaps"][factor] for one in found] for factor in factors]
         cells.append([one["rows"][name]["canonical"] for one in found])
-        shown = ["0" if max(cell) <= INVARIANT else ranged(cell, ".2g") for cell in cells]
+        seen = [[0.0 if gap <= INVARIANT else gap for gap in cell] for cell in cells]
+        shown = [ranged(cell, ".2g") for cell in seen]
         table.append(f"| {name} | {row['level']:g} | {' | '.join(shown)} |")
     return table
 
@@ -92,9 +91,9 @@ def costs(found: list[dict]) -> list[str]:
 def chosen(found: list[dict]) -> list[str]:
     """What a gauge that was chosen for a method is worth beside the others."""
     shown = ("as it came", CANONICAL, *OBJECTIVES)
-    table = ["The same with the gauge chosen by an objective; last, that over the canonical one:", ""]
+    table = ["Perplexity with the gauge chosen by an objective:", ""]
     heads = [f"optimised, {one}" if one in OBJECTIVES else one for one in shown]
-    table += [f"| method | {' | '.join(heads)} | entropy gains | spread gains |", "|---" * (len(heads) + 3) + "|"]
+    table += [f"| method | {' | '.join(heads)} | entropy over canonical | spread over canonical |", "|---" * (len(heads) + 3) + "|"]
     for name in CHOSEN:
         values = {which: [one["rows"][name]["values"][which] for one in found] for which in shown}
         gains = " | ".join(gain(values[CANONICAL], values[one]) for one in OBJECTIVES)
