@@ -18,6 +18,7 @@ from haar.align.states import Loss, called
 from haar.errors import ArgumentError, check_count, known_keywords
 from haar.watch import Unwatched, Watch
 from haar.weights import Gauge, Moved, ParameterAction, balancing, folded
+from haar.weights.bare import bare
 from haar.weights.models import SYMMETRIES, Given, State, action_of, is_read, state_of  # noqa: F401 (words of before)
 
 HOW = ("weights", "activations", "learned")
@@ -81,6 +82,7 @@ def align(
     if how not in HOW:
         raise ArgumentError("how", expected=f"one of {', '.join(HOW)}", got=repr(how))
     _check_sides(sides, how)
+    a, b = bare(a), bare(b)
     first, second = state_of(a, "a"), state_of(b, "b")
     action = action_of(a, first, symmetry, config=config, example=example)
     action.check_pair(first, second)

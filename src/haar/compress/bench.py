@@ -14,6 +14,7 @@ from haar.compress.layers import Layer, layers_of
 from haar.compress.table import duplicated, table_of
 from haar.errors import ArgumentError
 from haar.weights import ParameterAction
+from haar.weights.bare import bare
 
 
 class Bench:
@@ -43,7 +44,8 @@ class Bench:
         action: ParameterAction | None = None,
         example: Batch | None = None,
     ) -> None:
-        self.original, self.model = model, duplicated(model)
+        self.original = bare(model)
+        self.model = duplicated(self.original)
         self.layers: tuple[Layer, ...] = layers_of(self.model, layers)
         self._all_layers = self.layers
         self._calibration, self._action, self._example = calibration, action, example

@@ -24,6 +24,7 @@ from haar.probing import KeptDouble, in_double_precision, undisturbed
 from haar.seeding import check_seed, generator_of
 from haar.watch import Unwatched, Watch
 from haar.weights import Heads, ParameterAction
+from haar.weights.bare import bare
 from haar.weights.models import state_of, with_state
 
 #: What a gauge audit asks for unless it is told: every method that has one setting for every model.
@@ -77,6 +78,7 @@ def gauge(
     """
     if data is None:
         raise ArgumentError("data", expected="batches", got="None")
+    model = bare(model)
     batches = [_double(batch) for batch in batches_of(data)]
     calibrating = [] if calibration is None else [_double(b) for b in batches_of(calibration, "calibration")]
     table = action or table_of(model, batches_of(data)[0])
@@ -137,7 +139,7 @@ def orbit_gap(
         >>> orbit_gap(model, "magnitude", [torch.randn(20, 3)], factor="units: order") < 1e-10
         True
     """
-    batches = batches_of(data)
+    model, batches = bare(model), batches_of(data)
     table = action or table_of(model, batches[0])
     one = perturbation_of(perturbation)
     check_calibration([one], calibration)

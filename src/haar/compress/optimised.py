@@ -15,6 +15,7 @@ from haar.errors import ArgumentError, check_count, check_rate
 from haar.training import Plan, Run
 from haar.watch import Unwatched, Watch
 from haar.weights import Gauge, Heads, ParameterAction, Rotation, Units
+from haar.weights.bare import bare
 from haar.weights.models import state_of, with_state
 from haar.weights.sites import Site, SiteElement
 
@@ -106,6 +107,7 @@ def optimised(
     check_count("steps", steps)
     check_rate("learning_rate", learning_rate)
     asked = named[objective] if isinstance(objective, str) else objective
+    model = bare(model)
     table = action or table_of(model, None if example is None else batch_of(example))
     given = state_of(model, "model")
     wide = {name: value.double() if value.is_floating_point() else value for name, value in given.items()}

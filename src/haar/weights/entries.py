@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from haar.errors import ArgumentError, ShapeError
+from haar.weights.bare import wrapped_in
 from haar.weights.gauge import Gauge
 from haar.weights.labels import Label, Leg, legs_of
 from haar.weights.sites import Rotation, Site
@@ -56,7 +57,7 @@ class Entry:
             names = (self.name,)
         for name in names:
             if name not in state:
-                raise ArgumentError(argument, expected=f"a tensor {name!r}", got="none of that name")
+                raise _missing(argument, name, state)
         return names
 
     def read(self, state: State) -> Tensor:
@@ -254,6 +255,19 @@ def check_site(name: str) -> None:
     """Refuse a site's name that no label could hold."""
     if not name.isidentifier():
         raise ArgumentError("sites", expected="names of letters, digits and _", got=repr(name))
+
+
+def _missing(argument: str, name: str, state: State) -> ArgumentError:
+    """What is said of a tensor that there is not; of one whose name has something in front, what that is."""
+    prefix = wrapped_in(state)
+    if prefix + name not in state or not prefix:
+        return ArgumentError(argument, expected=f"a tensor {name!r}", got="none of that name")
+    return ArgumentError(
+        argument,
+        expected=f"a tensor {name!r}",
+        got=f"{prefix + name!r}, as a wrapper calls it",
+        way_out=f"take {prefix!r} off: {{name.removeprefix({prefix!r}): value for name, value in state.items()}}",
+    )
 
 
 def _check_numbers(argument: str, tensor: Tensor) -> None:
