@@ -84,7 +84,7 @@ def gauge(
     table = action or table_of(model, batches_of(data)[0])
     wanted = _wanted(perturbations, table, calibrated=bool(calibrating))
     check_calibration(wanted, calibration)
-    at = {one.name: one.check((levels or {}).get(one.name, one.levels[len(one.levels) // 2])) for one in wanted}
+    at = _levels(levels, wanted)
     metric = metrics_of(metrics, batches[0])[0]
     check_seed(seed)
     audit = _Audit(model, table, _Setting(batches, calibrating, layers, seed), metric)
@@ -148,6 +148,17 @@ def orbit_gap(
     setting = _Setting([_double(batch) for batch in batches], calibrating, layers, seed)
     audit = _Audit(model, table, setting, metrics_of(["drift"], batches[0])[0])
     return audit.gap(one, one.levels[len(one.levels) // 2] if level is None else one.check(level), factor)
+
+
+def _levels(levels: Mapping[str, float | int] | None, wanted: Sequence[Perturbation]) -> dict[str, float]:
+    """The level of each perturbation: what is asked for by its name, else the middle one of its own."""
+    names = [one.name for one in wanted]
+    given = levels if isinstance(levels, Mapping) or levels is None else [levels]
+    for name in given or ():
+        if name not in names:
+            expected = f"one level for a perturbation, by names among {', '.join(names)}"
+            raise ArgumentError("levels", expected=expected, got=repr(name))
+    return {one.name: one.check((levels or {}).get(one.name, one.levels[len(one.levels) // 2])) for one in wanted}
 
 
 @dataclass(frozen=True)

@@ -136,6 +136,7 @@ def _downhill(
         del step, generator
         state = moved()
         value = objective({name: w for name, w in state.items() if w.ndim > 1 and w.is_floating_point()})
+        _check_value(value)
         if float(value.detach()) < least:
             least, best = float(value.detach()), {name: w.detach() for name, w in state.items()}
         return value
@@ -143,6 +144,18 @@ def _downhill(
     with torch.enable_grad():
         Run(free, loss, plan).train(watch, "choosing a gauge")
     return best
+
+
+def _check_value(value: Any) -> None:
+    """Refuse what an objective of one's own returns, if nothing can be made smaller by it."""
+    if isinstance(value, Tensor) and value.ndim == 0 and value.requires_grad and bool(value.isfinite()):
+        return
+    got = type(value).__name__
+    if isinstance(value, Tensor):
+        number = "" if value.ndim else f"{float(value.detach()):g}{'' if value.requires_grad else ', a constant'}"
+        got = number or f"a tensor of shape {tuple(value.shape)}"
+    expected = "a function whose value is one finite number, a tensor that depends on the matrices"
+    raise ArgumentError("objective", expected=expected, got=got)
 
 
 def _knobs(site: Site) -> Sequence[Tensor]:
