@@ -40,6 +40,10 @@ TITLES = {
 }
 #: Our two ways, and the sides that they are.
 WAYS = {"weights": "ours", "activations": "activations"}
+COLUMNS = (
+    "network", "brought together by", "barrier", "ours lower in, by weights", "by activations", "seconds",
+    "its time over ours, by weights", "by activations", "goals",
+)  # fmt: skip
 #: The goals: seconds, checkpoints held, and the share of a peer's time.
 MOST_SECONDS, MOST_HELD, MOST_TIME = 60, 1.25, 0.5
 
@@ -153,9 +157,8 @@ def pair_lines(rows: list[dict]) -> list[str]:
     lines = [
         f"Barriers are medians over pairs {first}, times CPU time on one thread; {rows[0]['about']}:",
         "",
-        "| network | brought together by | barrier | ours lower in, by weights | by activations | seconds | "
-        "its time over ours, by weights | by activations | goals |",
-        "|---|---|---|---|---|---|---|---|---|",
+        f"| {' | '.join(COLUMNS)} |",
+        "|---" * len(COLUMNS) + "|",
     ]
     for kind in KINDS:
         mine = {row["side"]: row for row in rows if row["kind"] == kind}
@@ -171,7 +174,9 @@ def pair_lines(rows: list[dict]) -> list[str]:
         lines.append(f"| {kind} | plain average | {plain:.3f} | | | | | | |")
         for way, values in ours.items():
             seconds = first["ours"] if way == "weights" else mine[way]["seconds"]
-            lines.append(f"| {kind} | {TITLES[WAYS[way]]} | {statistics.median(values):.4f} | | | {seconds:.3f} | | | |")
+            lines.append(
+                f"| {kind} | {TITLES[WAYS[way]]} | {statistics.median(values):.4f} | | | {seconds:.3f} | | | |"
+            )
         lines += [peer_line(mine[side], ours, times) for side in PEERS if side in mine]
     return lines
 

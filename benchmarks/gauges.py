@@ -93,7 +93,10 @@ def chosen(found: list[dict]) -> list[str]:
     shown = ("as it came", CANONICAL, *OBJECTIVES)
     table = ["Perplexity with the gauge chosen by an objective:", ""]
     heads = [f"optimised, {one}" if one in OBJECTIVES else one for one in shown]
-    table += [f"| method | {' | '.join(heads)} | entropy over canonical | spread over canonical |", "|---" * (len(heads) + 3) + "|"]
+    table += [
+        f"| method | {' | '.join(heads)} | entropy over canonical | spread over canonical |",
+        "|---" * (len(heads) + 3) + "|",
+    ]
     for name in CHOSEN:
         values = {which: [one["rows"][name]["values"][which] for one in found] for which in shown}
         gains = " | ".join(gain(values[CANONICAL], values[one]) for one in OBJECTIVES)

@@ -61,10 +61,12 @@ def test_what_does_not_fit_is_refused(perceptron):
         optimised(perceptron, "entropy", x, steps=0)
     for words, objective in {
         r"got a tensor of shape \(32,\)": lambda w: w["0.weight"].sum(1),
-        "got 3, a constant": lambda w: torch.tensor(3.0),
+        "got 3, a constant": lambda _: torch.tensor(3.0),
         "got nan": lambda w: w["0.weight"].sum() * torch.nan,
     }.items():
-        with pytest.raises(ArgumentError, match=f"objective: expected a function whose value is one finite .*, {words}"):
+        with pytest.raises(
+            ArgumentError, match=f"objective: expected a function whose value is one finite .*, {words}"
+        ):
             optimised(perceptron, objective, x, steps=2)
     rows = {f"{k}.weight": labels for k, labels in ((0, ("a", None)), (2, ("b", "a*")), (4, (None, "b*")))}
     rows |= {"0.bias": ("a",), "2.bias": ("b",), "4.bias": (None,)}

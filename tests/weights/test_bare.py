@@ -119,7 +119,7 @@ def test_a_table_by_hand_says_what_is_in_front(prefix):
 def test_a_part_of_the_names_is_no_wrapper():
     state = {"module.a": torch.ones(1), "b": torch.ones(1)}
     assert wrapped_in(state) == wrapped_in({}) == ""
-    with pytest.raises(ArgumentError, match="a: expected a tensor 'a', got none of that name$"):
+    with pytest.raises(ArgumentError, match=r"a: expected a tensor 'a', got none of that name$"):
         haar.align(state, state, symmetry=haar.weights.ParameterAction({}, {"a": (None,)}))
 
 

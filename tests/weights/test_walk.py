@@ -262,5 +262,7 @@ class Residual(nn.Module):
     ],
 )
 def test_what_holds_all_units_is_named(model, example, told):
-    with pytest.raises(ArgumentError, match=rf"where every unit meets something that is not followed: (.*, )?{told}; wri"):
+    with pytest.raises(
+        ArgumentError, match=rf"where every unit meets something that is not followed: (.*, )?{told}; wri"
+    ):
         traced(model, example)

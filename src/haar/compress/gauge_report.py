@@ -120,7 +120,8 @@ class GaugeAudit(Report):
         safe = [row.perturbation for row in self.rows if row.invariant]
         worst = max((row.canonical for row in self.rows), default=0.0)
         told = f"What {len(seen)} of {len(self.rows)} methods give depends on which of its equal copies {self.model} is"
-        told += f"; {', '.join(f'**{name}**' for name in safe)} alone {'does' if len(safe) == 1 else 'do'} not see it. " if safe else ". "
+        verb = "does" if len(safe) == 1 else "do"
+        told += f"; {', '.join(f'**{name}**' for name in safe)} alone {verb} not see it. " if safe else ". "
         if worst <= INVARIANT:
             return told + f"In canonical gauge (haar.compress.canonical) none does: the gap is at most {worst:.0e}."
         return told + (

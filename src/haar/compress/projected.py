@@ -47,8 +47,8 @@ class Projected(Perturbation):
     """A perturbation of dense weights, entry by entry, and then the nearest weights that commute with a symmetry.
 
     `haar.nn.Linear` and `haar.nn.Conv` are compressed as the dense weight that they stand for, which is projected back;
-    a plain layer whose representations are given likewise. Other layers are compressed as they are. Without this, layers
-    of `haar.nn` are compressed in their coordinates, which are masks on orbits where a coordinate is an orbit.
+    a plain layer whose representations are given likewise. Other layers are compressed as they are. Without this,
+    layers of `haar.nn` are compressed in their coordinates: masks on orbits where a coordinate is an orbit.
 
     An orbit of which one entry is kept is not zero: what comes out is symmetric, and less sparse than it was asked for.
 
