@@ -31,13 +31,19 @@ PEERS = {
 }
 KINDS = ("perceptron", "resnet")
 #: Pairs of each kind: over three perceptrons the lower barrier is chance.
-COUNTS = {"perceptron": 15, "resnet": 3}
+COUNTS = {"perceptron": 15, "resnet": 7}
 TITLES = {
     "ours": "ours, weights",
     "activations": "ours, activations of 300 samples",
     "rebasin": "rebasin 0.0.47",
     "sinkhorn": "sinkhorn-rebasin 0.0.2",
 }
+#: Our two ways, and the sides that they are.
+WAYS = {"weights": "ours", "activations": "activations"}
+COLUMNS = (
+    "network", "brought together by", "barrier", "ours lower in, by weights", "by activations", "seconds",
+    "its time over ours, by weights", "by activations", "goals",
+)  # fmt: skip
 #: The goals: seconds, checkpoints held, and the share of a peer's time.
 MOST_SECONDS, MOST_HELD, MOST_TIME = 60, 1.25, 0.5
 
@@ -47,7 +53,7 @@ def main() -> None:
     parser.add_argument("--part", choices=("files", "pairs"), help="by default both")
     parser.add_argument("--quick", action="store_true", help="small files, one pair, three turns")
     parser.add_argument("--rounds", type=int, default=0, help="turns; default 7, quick 3")
-    parser.add_argument("--pairs", type=int, default=0, help="pairs of each kind; default 15 perceptrons, 3 residual")
+    parser.add_argument("--pairs", type=int, default=0, help="pairs of each kind; default 15 perceptrons, 7 residual")
     parser.add_argument("--kinds", nargs="*", default=KINDS, choices=KINDS, help="of networks; others stay in --json")
     parser.add_argument(
         "--sides", nargs="*", default=(*PEERS, "activations"), help="beside ours; others stay in --json"
@@ -151,27 +157,47 @@ def pair_lines(rows: list[dict]) -> list[str]:
     lines = [
         f"Barriers are medians over pairs {first}, times CPU time on one thread; {rows[0]['about']}:",
         "",
-        "| network | brought together by | barrier | ours, weights, lower in | seconds | its time over ours | goals |",
-        "|---|---|---|---|---|---|---|",
+        f"| {' | '.join(COLUMNS)} |",
+        "|---" * len(COLUMNS) + "|",
     ]
     for kind in KINDS:
-        mine = [row for row in rows if row["kind"] == kind]
+        mine = {row["side"]: row for row in rows if row["kind"] == kind}
         if not mine:
             continue
-        values = [statistics.median(pair[0]["barrier"] for pair in mine[0]["values"])]
-        plain = statistics.median(pair[0]["plain"] for pair in mine[0]["values"])
-        lines.append(f"| {kind} | plain average | {plain:.3f} | | | | |")
-        lines.append(f"| {kind} | {TITLES['ours']} | {values[0]:.4f} | | {mine[0]['ours']:.3f} | 1 | |")
-        for row in mine:
-            barrier = statistics.median(pair[1]["barrier"] for pair in row["values"])
-            goal = ""
-            if row["side"] in PEERS:
-                low, fast = values[0] <= barrier, row["ratio"] >= 1 / MOST_TIME
-                goal = f"barrier {'met' if low else 'MISSED'}, time {'met' if fast else 'MISSED'}"
-            lower = sum(pair[0]["barrier"] < pair[1]["barrier"] for pair in row["values"])
-            took = f"{lower} of {len(row['values'])} | {row['seconds']:.3f} | {row['ratio']:.2f}"
-            lines.append(f"| {kind} | {TITLES[row['side']]} | {barrier:.4f} | {took} | {goal} |")
+        first = next(iter(mine.values()))
+        ours = {"weights": [pair[0]["barrier"] for pair in first["values"]]}
+        times = {"weights": 1.0}
+        if "activations" in mine:
+            ours["activations"] = [pair[1]["barrier"] for pair in mine["activations"]["values"]]
+            times["activations"] = mine["activations"]["ratio"]
+        plain = statistics.median(pair[0]["plain"] for pair in first["values"])
+        lines.append(f"| {kind} | plain average | {plain:.3f} | | | | | | |")
+        for way, values in ours.items():
+            seconds = first["ours"] if way == "weights" else mine[way]["seconds"]
+            lines.append(
+                f"| {kind} | {TITLES[WAYS[way]]} | {statistics.median(values):.4f} | | | {seconds:.3f} | | | |"
+            )
+        lines += [peer_line(mine[side], ours, times) for side in PEERS if side in mine]
     return lines
+
+
+def peer_line(row: dict, ours: dict[str, list[float]], times: dict[str, float]) -> str:
+    """A peer's row: how often ours is lower, how much longer it takes, and which goals are met by each of our ways."""
+    theirs = [pair[1]["barrier"] for pair in row["values"]]
+    lower, longer, goals = [], [], []
+    for way in WAYS:
+        if way not in ours:
+            lower.append("")
+            longer.append("")
+            continue
+        lower.append(f"{sum(one < other for one, other in zip(ours[way], theirs, strict=True))} of {len(theirs)}")
+        longer.append(f"{row['ratio'] / times[way]:.2f}")
+        low = statistics.median(ours[way]) <= statistics.median(theirs)
+        fast = row["ratio"] / times[way] >= 1 / MOST_TIME
+        met = f"barrier {'met' if low else 'MISSED'}, time {'met' if fast else 'MISSED'}"
+        goals.append(f"by {way}: {met}")
+    cells = [row["kind"], TITLES[row["side"]], f"{statistics.median(theirs):.4f}", *lower]
+    return "| " + " | ".join([*cells, f"{row['seconds']:.3f}", *longer, "; ".join(goals)]) + " |"
 
 
 if "--files" in sys.argv:

@@ -133,6 +133,26 @@ def test_activations_match_a_transformer():
     assert found.history == ()
 
 
+def test_activations_before_a_batch_norm_are_compared_by_correlations():
+    """Convolutions of a copy get other sizes and biases, which the norm after them does not see."""
+    net = nn.Sequential(nn.Conv2d(1, 7, 3), nn.BatchNorm2d(7), nn.Tanh(), nn.Flatten(), nn.Linear(28, 3)).double()
+    x = torch.randn(40, 1, 4, 4, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
+    net.train()(x)
+    net.eval()
+    twin = copy.deepcopy(net)
+    order, size = torch.tensor([3, 0, 6, 1, 5, 2, 4]), 10.0 ** torch.arange(-3.0, 4, dtype=torch.float64)
+    with torch.no_grad():
+        twin[0].weight.copy_(size[:, None, None, None] * net[0].weight[order])
+        twin[0].bias.copy_(size * (net[0].bias[order] + 5))
+        twin[1].running_mean.copy_(size * (net[1].running_mean[order] + 5))
+        twin[1].running_var.copy_(size**2 * net[1].running_var[order])
+        for name in ("weight", "bias"):
+            getattr(twin[1], name).copy_(getattr(net[1], name)[order])
+        twin[4].weight.copy_(net[4].weight.unflatten(1, (7, 4))[:, order].flatten(1) * 0.01)  # readers say little
+    found = haar.align(net, twin, how="activations", example=x)
+    assert torch.equal(order[found.gauge.sites["units0"][""].order], torch.arange(7))
+
+
 def test_a_table_by_hand():
     rows = {"w": ("h", None), "v": (None, "h*")}
     a = {"w": torch.randn(6, 3), "v": torch.randn(2, 6)}
@@ -163,6 +183,49 @@ def test_learning_lowers_the_loss_half_way():
     weights = haar.align.barrier(plain.model_a, plain.model, _loss, [TOKENS], points=3).middle()
     assert abs(middle[0] - weights) < 1e-9  # no step is weight matching
     assert middle[40] < middle[0]
+
+
+@pytest.mark.parametrize("name", ["gpt2", "llama"])
+def test_orders_of_heads_are_learned(name):
+    """Heads of a copy in the wrong order: what weight matching is told not to touch is found by the loss."""
+    one, other = _made(name, 0)[0], _made(name, 1)[0]
+    orders = []
+    for rate in (0.0, 0.05):
+        learning = Learning(steps=25, learning_rate=1e-9, heads=rate, permutations=rate)
+        found = haar.align(one, other, how="learned", loss=_loss, data=[TOKENS], learning=learning)
+        torch.testing.assert_close(found.model(TOKENS), other(TOKENS), rtol=0, atol=1e-10)
+        orders.append(torch.cat([found.gauge.sites[f"heads{k}"]["q"].order for k in range(2)]))
+    assert not torch.equal(orders[0], orders[1])
+
+
+def test_both_sides_are_moved():
+    one, other = _made("llama", 0)[0], _made("llama", 1)[0]
+    learning = Learning(steps=30, learning_rate=0.02, permutations=0.01, heads=0.01)
+    found = haar.align(one, other, how="learned", loss=_loss, data=[TOKENS], learning=learning, sides="both")
+    torch.testing.assert_close(found.model_a(TOKENS), one(TOKENS), rtol=0, atol=1e-10)
+    torch.testing.assert_close(found.model(TOKENS), other(TOKENS), rtol=0, atol=1e-10)
+    plain = haar.align(one, other)
+    moved = [max(float((x[k] - y[k]).abs().max()) for k in x) for x, y in ((plain.a, found.a), (plain.b, found.b))]
+    assert min(moved) > 1e-3
+    for gauge, state, model in ((found.gauge_a, found.a, one), (found.gauge, found.b, other)):
+        again = found.action.act(gauge, dict(folded(found.action, model.state_dict())))
+        assert max(float((again[key] - state[key]).abs().max()) for key in again) < 1e-10
+    apart = sum(float((found.a[row] - found.b[row]).square().sum()) for row in found.distances.after)
+    weight = sum(float(found.a[row].square().sum() + found.b[row].square().sum()) / 2 for row in found.distances.after)
+    assert found.distances.total() == pytest.approx((apart / weight) ** 0.5, rel=1e-9)
+    middle = [
+        haar.align.barrier(each.model_a, each.model, _loss, [TOKENS], points=3).middle() for each in (plain, found)
+    ]
+    assert middle[1] < middle[0]
+
+
+def test_with_one_side_the_first_stays():
+    one, other = _made("gpt2", 0)[0], _made("gpt2", 1)[0]
+    learning = Learning(steps=2)
+    found = haar.align(one, other, how="learned", loss=_loss, data=[TOKENS], learning=learning)
+    assert all(torch.equal(found.a[name], value) for name, value in haar.align(one, other).a.items())
+    again = found.action.act(found.gauge_a, dict(folded(found.action, one.state_dict())))
+    assert max(float((again[key] - found.a[key]).abs().max()) for key in again) < 1e-10
 
 
 def test_tied_embeddings_are_untied():
@@ -225,6 +288,9 @@ def test_configurations_that_do_not_fit(config, message):
         ({"symmetry": "orthogonal"}, "symmetry: expected 'auto', 'permutation' or 'signed' for a model that is traced"),
         ({"how": "learned"}, "how: expected models, a loss and data for 'learned', got not all of them"),
         ({"sweeps": 0}, "sweeps: expected at least 1, got 0"),
+        ({"sides": "two"}, "sides: expected one of one, both, got 'two'"),
+        ({"sides": "both"}, "sides: expected 'one' for how='weights', which looks at the two beside each other"),
+        ({"sides": "both", "how": "activations"}, "sides: expected 'one' for how='activations'"),
     ],
 )
 def test_words_that_are_not_known(options, message):

@@ -164,6 +164,9 @@ def test_what_does_not_fit_is_told(perceptron, pairs):
         ),
         "residual: expected one of embedding, none": lambda: canonical(perceptron, pairs[0][0], residual="x"),
         "action: expected a model of": lambda: canonical(perceptron),
+        "levels: expected one level for a perturbation, by names among magnitude, got 'wanda'": lambda: gauge(
+            perceptron, "magnitude", None, pairs, levels={"wanda": 0.5}
+        ),
     }.items():
         with pytest.raises(ArgumentError, match=words):
             call()

@@ -59,6 +59,15 @@ def test_what_does_not_fit_is_refused(perceptron):
         optimised(perceptron, "entropie", x)
     with pytest.raises(ArgumentError, match="steps: expected at least 1"):
         optimised(perceptron, "entropy", x, steps=0)
+    for words, objective in {
+        r"got a tensor of shape \(32,\)": lambda w: w["0.weight"].sum(1),
+        "got 3, a constant": lambda _: torch.tensor(3.0),
+        "got nan": lambda w: w["0.weight"].sum() * torch.nan,
+    }.items():
+        with pytest.raises(
+            ArgumentError, match=f"objective: expected a function whose value is one finite .*, {words}"
+        ):
+            optimised(perceptron, objective, x, steps=2)
     rows = {f"{k}.weight": labels for k, labels in ((0, ("a", None)), (2, ("b", "a*")), (4, (None, "b*")))}
     rows |= {"0.bias": ("a",), "2.bias": ("b",), "4.bias": (None,)}
     orders = ParameterAction({"a": Units(32), "b": Units(32)}, rows)

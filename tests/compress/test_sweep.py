@@ -320,3 +320,14 @@ def test_every_panel_says_what_it_shows_and_shares_are_drawn_as_they_are(percept
         (metric, measure) for metric in ("loss", "accuracy") for measure in ("sparsity", "bits")
     }
     assert all(axes.get_yscale() == "linear" for axes in panels if axes.get_ylabel() == "accuracy")
+
+
+def test_a_weight_that_is_not_finite_is_named():
+    """What would be measured of it is no number, and no threshold."""
+    model = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 8), nn.ReLU(), nn.Linear(8, 2))
+    with torch.no_grad():
+        model[2].weight[1, 2] = torch.inf
+    with pytest.raises(ArgumentError, match=r"model: expected finite weights, got NaN or infinity in 2\.weight"):
+        sweep(model, ["magnitude"], ["drift"], [torch.randn(3, 4)])
+    found = sweep(model, ["magnitude"], ["drift"], [torch.randn(3, 4)], layers=["0"], levels=[0.5], draws=0)
+    assert found.layers == ("0.weight",)  # what is not compressed is not looked at

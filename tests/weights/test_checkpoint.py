@@ -36,9 +36,10 @@ def test_a_folder_of_parts_with_a_configuration(tmp_path):
     weight_map = {"a": "model-1.safetensors", "b.c": "model-2.safetensors"}
     (tmp_path / "model.safetensors.index.json").write_text(json.dumps({"weight_map": weight_map}))
     (tmp_path / "config.json").write_text('{"model_type": "gpt2"}')
-    found = Checkpoint(tmp_path)
-    _same(found)
-    assert found.config == {"model_type": "gpt2"}
+    for path in (tmp_path, tmp_path / "model.safetensors.index.json"):
+        found = Checkpoint(path)
+        _same(found)
+        assert found.config == {"model_type": "gpt2"}
 
 
 @pytest.mark.parametrize("wrapped", [False, True])
@@ -57,7 +58,15 @@ def test_tensors_that_share_memory_are_written(tmp_path):
     ("write", "message"),
     [
         (lambda f: (f / "x.safetensors").write_bytes(b"nothing"), "x.safetensors: not a readable safetensors file"),
-        (lambda f: torch.save(nn.Linear(1, 1), f / "x.pt"), "x.pt: not a file of tensors alone"),
+        (
+            lambda f: torch.save(nn.Linear(1, 1), f / "x.pt"),
+            r"x.pt: not a file of tensors alone \(it holds an object, torch.nn.modules.linear.Linear\); nothing is unp",
+        ),
+        (lambda f: (f / "x.pt").write_bytes(b"no"), r"x.pt: not a file of tensors alone \(it holds objects, or is no"),
+        (
+            lambda f: torch.save({"model": STATE, "ema": STATE, "step": 3}, f / "x.pt"),
+            "x.pt: not a state dict, whose values are tensors; save what is at 'model', 'ema' alone",
+        ),
         (lambda f: torch.save([1], f / "x.pt"), "x.pt: not a state dict, whose values are tensors"),
         (lambda f: (f / "x").mkdir(), "expected model.safetensors or model.safetensors.index.json in it, got neither"),
     ],

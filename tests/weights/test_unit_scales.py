@@ -57,6 +57,41 @@ def test_layers_after_one_another_have_the_least_norm_of_all_together():
     assert all(float((one - 1).abs().max()) < 1e-10 for one in factors_of(CHAIN, again).values())
 
 
+@pytest.mark.parametrize("turned", [False, True])
+def test_what_counts_by_its_direction_against_a_minimiser(turned):
+    """As a convolution before a batch norm: log of its size stands in what is least, so that no sum sees the size."""
+    rows = {"w": ("a", None), "v": ("b.order^", "a*"), "gain": ("b",), "u": (None, "b*"), "skip": (None, "a*")}
+    if turned:
+        rows["back"] = ("a", "b.order^")
+    action = ParameterAction({"a": Units(3, "positive"), "b": Units(2, "positive")}, rows)
+    shapes = {"w": (3, 2), "v": (2, 3), "gain": (2,), "u": (1, 2), "skip": (2, 3), "back": (3, 2)}
+    state = {name: drawn(*shapes[name], seed=k) * (k + 1) for k, name in enumerate(rows)}
+    found = factors_of(action, state)
+
+    def size(logs):
+        a, b = np.exp(logs[:3]), np.exp(logs[3:])
+        own = {name: state[name].numpy() for name in rows}
+        total = sum((one**2).sum() for one in (a[:, None] * own["w"], b * own["gain"], own["u"] / b, own["skip"] / a))
+        total += np.log(((own["v"] / a) ** 2).sum(1)).sum()
+        return total + (np.log(((a[:, None] * own["back"]) ** 2).sum(0)).sum() if turned else 0)
+
+    least = minimize(size, np.zeros(5), tol=1e-14)
+    together = torch.cat([found["a"], found["b"]]).log().numpy()
+    assert size(together) <= least.fun + 1e-12 * abs(least.fun)
+    np.testing.assert_allclose(together, least.x, atol=1e-5)
+
+
+def test_a_unit_that_nothing_is_written_to_stands_alone_where_directions_count():
+    rows = {"w": ("a", None), "v": ("b.order^", "a*"), "skip": (None, "a*")}
+    action = ParameterAction({"a": Units(2, "positive"), "b": Units(2)}, rows)
+    state = {"w": torch.tensor([[2.0], [0.0]], dtype=F64), "v": drawn(2, 2), "skip": drawn(1, 2, seed=1)}
+    found = action.act(balancing(action, state), state)
+    seen = found["v"].square() / found["v"].square().sum(1, keepdim=True)
+    read = found["skip"].square()[0] + seen.sum(0)
+    torch.testing.assert_close(found["w"].square()[0].sum(), read[0], rtol=1e-10, atol=0)
+    torch.testing.assert_close(read[1], torch.ones_like(read[1]), rtol=1e-10, atol=0)
+
+
 def test_units_of_one_kind_are_balanced_in_one_sweep_and_others_not_at_all():
     alone = ParameterAction({"h": Units(2, "positive")}, {"w": ("h", None), "v": (None, "h*")})
     state = {"w": torch.tensor([[3.0, 4.0], [0.0, 0.0]]), "v": torch.tensor([[2.0, 5.0], [0.0, 0.0]])}

@@ -233,3 +233,36 @@ def test_units_under_a_norm_are_told_from_others():
     layers = (nn.Linear(3, 5), nn.LayerNorm(5), nn.Tanh(), nn.Linear(5, 4), nn.Tanh(), nn.Linear(4, 2))
     found = traced(nn.Sequential(*layers), x)
     assert [site.normed for site in found.sites.values()] == [True, False]
+
+
+class Residual(nn.Module):
+    """Channels in a stream, all of whose norms are over groups of several."""
+
+    def __init__(self, count):
+        super().__init__()
+        self.stem = nn.Conv2d(1, 8, 3, padding=1)
+        self.inner = nn.ModuleList(nn.Conv2d(8, 8, 3, padding=1) for _ in range(count))
+        self.norms = nn.ModuleList(nn.GroupNorm(4, 8) for _ in range(count))
+        self.head = nn.Linear(8, 3)
+
+    def forward(self, x):
+        x = self.stem(x)
+        for norm, inner in zip(self.norms, self.inner, strict=True):
+            x = x + inner(torch.relu(norm(x)))
+        return self.head(x.mean((2, 3)))
+
+
+@pytest.mark.parametrize(
+    ("model", "example", "told"),
+    [
+        (Residual(2), torch.zeros(1, 1, 4, 4), "GroupNorm at norms.0, GroupNorm at norms.1"),
+        (Residual(5), torch.zeros(1, 1, 4, 4), "GroupNorm at norms.3 and 1 more"),
+        (Between(lambda _, x: x.sort(-1).values), torch.zeros(2, 3), "sort"),
+        (nn.Sequential(nn.Linear(3, 2)), torch.zeros(2, 3), "the output"),
+    ],
+)
+def test_what_holds_all_units_is_named(model, example, told):
+    with pytest.raises(
+        ArgumentError, match=rf"where every unit meets something that is not followed: (.*, )?{told}; wri"
+    ):
+        traced(model, example)

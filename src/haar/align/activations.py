@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import torch
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from haar.align.grams import UNCOUNTED, PairGrams
@@ -16,6 +17,7 @@ from haar.errors import ArgumentError
 from haar.probing import undisturbed
 from haar.weights import Gauge, ParameterAction
 from haar.weights.entries import Entry
+from haar.weights.labels import Leg
 from haar.weights.models import State
 
 
@@ -25,7 +27,8 @@ def match_activations(
     """The element for which the two networks' activations are nearest, on given inputs.
 
     What a layer returns stands for the axis of its weight that is written to, what it is given for the axis that
-    reads. One pass is enough, for a site's activations are moved by the site alone.
+    reads. One pass is enough, for a site's activations are moved by the site alone. Before a batch norm, correlations
+    count: mean and size of what a unit does are not seen there.
 
     Args:
         action: The table.
@@ -49,7 +52,7 @@ def match_activations(
         for part in entry.parts(axis, mine.shape[0]):
             leg = part.leg
             if leg.site and leg.port not in action.sites[leg.site].nested:
-                here, there = (one.narrow(0, part.start, part.length) for one in (mine, other))
+                here, there = (_seen(one.narrow(0, part.start, part.length), leg) for one in (mine, other))
                 size = action.sites[leg.site].ports[leg.port]
                 gram = here.reshape(size, -1) @ there.reshape(size, -1).mT
                 found = grams[leg.site]
@@ -64,6 +67,15 @@ def match_activations(
                 way_out="how='weights' needs none",
             )
     return Gauge({name: best_element(action, name, grams[name]) for name in action.sites})
+
+
+def _seen(activations: Float[Tensor, "units samples"], leg: Leg) -> Float[Tensor, "units samples"]:
+    """What of activations is seen: before a norm over samples (``"^"``) neither their mean nor their size."""
+    if leg.mark != "^":
+        return activations
+    centred = activations - activations.mean(1, keepdim=True)
+    size = centred.norm(dim=1, keepdim=True)
+    return centred / torch.where(size > 0, size, 1)
 
 
 def _activations(

@@ -11,13 +11,14 @@ from torch import Tensor, nn
 from haar.align.activations import match_activations
 from haar.align.alignment import Alignment, Distances
 from haar.align.grams import UNCOUNTED, apart, relative, squared
-from haar.align.learned import Learning, Objective, learn
+from haar.align.learned import SIDES, Learning, Objective, learn
 from haar.align.matching import Matched, match_weights
 from haar.align.pieces import pieces_of
 from haar.align.states import Loss, called
 from haar.errors import ArgumentError, check_count, known_keywords
 from haar.watch import Unwatched, Watch
 from haar.weights import Gauge, Moved, ParameterAction, balancing, folded
+from haar.weights.bare import bare
 from haar.weights.models import SYMMETRIES, Given, State, action_of, is_read, state_of  # noqa: F401 (words of before)
 
 HOW = ("weights", "activations", "learned")
@@ -35,6 +36,7 @@ def align(
     loss: Loss | None = None,
     data: Iterable[Any] | None = None,
     learning: Learning | None = None,
+    sides: str = "one",
     sweeps: int = 15,
     watch: Watch = Unwatched(),
 ) -> Alignment:
@@ -56,6 +58,8 @@ def align(
         loss: For ``"learned"``: called with a function that runs a model, and a batch.
         data: For ``"learned"``: batches of training data, gone through again and again.
         learning: For ``"learned"``: steps and rates.
+        sides: For ``"learned"``: ``"one"`` moves B alone, ``"both"`` moves both towards each other. The elements that
+            can be reached together are the same, the way to them is another.
         sweeps: Most sweeps of weight matching.
         watch: Told of the progress.
 
@@ -77,31 +81,49 @@ def align(
     check_count("sweeps", sweeps)
     if how not in HOW:
         raise ArgumentError("how", expected=f"one of {', '.join(HOW)}", got=repr(how))
+    _check_sides(sides, how)
+    a, b = bare(a), bare(b)
     first, second = state_of(a, "a"), state_of(b, "b")
     action = action_of(a, first, symmetry, config=config, example=example)
     action.check_pair(first, second)
-    (mine, _), (other, balance) = (canonical_of(action, state) for state in (first, second))
+    (mine, balance_a), (other, balance) = (canonical_of(action, state) for state in (first, second))
     if how == "activations":
         found = Matched(match_activations(action, _models(a, b), (mine, other), example), ())
     else:
         here, there = compared(action, mine), compared(action, other)
         found = match_weights(action, here, there, sweeps=sweeps, watch=watch)
+    kept, gauge_a = mine, balance_a
     if how == "learned":
-        objective = _objective(a, loss, data)
-        gauge = learn(action, mine, action.act(found.gauge, other), objective, learning or Learning(), watch=watch)
-        found = Matched(action.compose(gauge, found.gauge), found.distances)
+        objective, near = _objective(a, loss, data), action.act(found.gauge, other)
+        turns = learn(action, mine, near, objective, learning or Learning(), sides=sides, watch=watch)
+        found = Matched(action.compose(turns[1], found.gauge), found.distances)
+        if sides == "both":
+            kept, gauge_a = _moved(action, turns[0], mine), action.compose(turns[0], balance_a)
     moved = _moved(action, found.gauge, other)
     models = tuple(one if isinstance(one, nn.Module) else None for one in (a, b))
     return Alignment(
         action,
-        mine,
+        kept,
         moved,
         action.compose(found.gauge, balance),
-        _distances(action, (first, second), (mine, other), moved),
+        _distances(action, (first, second), (mine, other), (kept, moved)),
         found.distances,
         how,
         (models[0], models[1]),
+        gauge_a,
     )
+
+
+def _check_sides(sides: str, how: str) -> None:
+    if sides not in SIDES:
+        raise ArgumentError("sides", expected=f"one of {', '.join(SIDES)}", got=repr(sides))
+    if sides == "both" and how != "learned":
+        raise ArgumentError(
+            "sides",
+            expected=f"'one' for how={how!r}, which looks at the two beside each other: who moves is all the same",
+            got="'both'",
+            way_out="how='learned' can move both",
+        )
 
 
 def canonical_of(action: ParameterAction, state: State) -> tuple[State, Gauge]:
@@ -167,11 +189,12 @@ def _objective(model: Given, loss: Loss | None, data: Iterable[Any] | None) -> O
 
 
 def _distances(
-    action: ParameterAction, raw: tuple[State, State], canonical: tuple[State, State], moved: State
+    action: ParameterAction, raw: tuple[State, State], canonical: tuple[State, State], moved: tuple[State, State]
 ) -> Distances:
     weight, came, before, after = {}, {}, {}, {}
     for name in action.entries:
-        parts = pieces_of(action, name, *raw, *canonical, moved)
+        ends = moved if moved[0] is not canonical[0] else moved[1:]  # A is read once where it stays
+        parts = pieces_of(action, name, *raw, *canonical, *ends)
         sums = [sum(one) for one in zip(*(_squares(action, name, part) for part in parts), strict=True)]
         norm, weight[name] = sums[0] / 2, sums[2] / 2
         counted = not name.endswith(UNCOUNTED)
@@ -184,10 +207,12 @@ def _distances(
 def _squares(action: ParameterAction, name: str, states: Sequence[State]) -> tuple[float, ...]:
     """Squared sizes and distances of a row, or of a part of it: raw, in canonical form, and moved; two at a time."""
     entry = action.entries[name]
-    first, second, mine, other, moved = states
+    first, second, mine, other, *ends = states
     here, there = entry.read(first), entry.read(second)
     raw = squared(here) + squared(there), apart(there, here) ** 2
     here, there = entry.read(mine), entry.read(other)
     plain = squared(here) + squared(there), apart(there, here) ** 2
     del there
-    return (*raw, *plain, apart(entry.read(moved), here) ** 2)
+    if len(ends) > 1:
+        here = entry.read(ends[0])
+    return (*raw, *plain, apart(entry.read(ends[-1]), here) ** 2)

@@ -58,13 +58,15 @@ class Alignment(Report):
 
     Attributes:
         action: How the group acts on the parameters.
-        a: The first network's parameters in canonical form: the same function, norms folded and scales balanced.
+        a: The first network's parameters in canonical form: the same function, norms folded and scales balanced; moved
+            as well where both sides were.
         b: The second's, moved: the same function as the second.
         gauge: The element that moved the second, after its norms were folded.
         distances: How far the two are apart, tensor by tensor.
         history: |A - g B| before and after every sweep of weight matching.
         how: By what they were matched.
         models: The two models, if models were given.
+        gauge_a: The element that moved the first, after its norms were folded.
     """
 
     action: ParameterAction
@@ -75,6 +77,7 @@ class Alignment(Report):
     history: tuple[float, ...]
     how: str
     models: tuple[nn.Module | None, nn.Module | None] = (None, None)
+    gauge_a: Gauge | None = None
 
     kind = "alignment"
     title = "Two networks, aligned"

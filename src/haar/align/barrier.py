@@ -17,6 +17,7 @@ from haar.report import Report, Section, Table
 from haar.report.drawing import draw_curves, new_figure, style_axes
 from haar.report.table import Cell
 from haar.watch import Unwatched, Watch
+from haar.weights.bare import bare
 from haar.weights.models import Given, state_of, with_state
 
 #: Points on a path, ends included: a step of 0.05.
@@ -151,6 +152,7 @@ def barrier(
     check_count("points", points, least=3)
     if points % 2 == 0:
         raise ArgumentError("points", expected="an odd number, so that one is half way", got=points)
+    a, b, model = bare(a), bare(b), bare(model)
     run = next((one for one in (model, a) if isinstance(one, nn.Module)), None)
     if run is None:
         raise ArgumentError("model", expected="a model to run, for a is none", got="None")

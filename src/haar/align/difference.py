@@ -15,6 +15,7 @@ from haar.report.table import Cell
 from haar.seeding import Seed
 from haar.watch import Unwatched, Watch
 from haar.weights import ParameterAction
+from haar.weights.bare import bare
 from haar.weights.models import Given, action_of, state_of
 
 #: How many times farther apart than rounding leaves one network from itself two may be, to be called one.
@@ -127,6 +128,7 @@ def difference(
         >>> difference(one, one, example=x).same, difference(one, other, example=x).same
         (True, False)
     """
+    a, b = bare(a), bare(b)
     state = state_of(a, "a")
     action = action_of(a, state, symmetry, config=config, example=example)
     found = align(a, b, symmetry=action, watch=watch)

@@ -107,10 +107,8 @@ def add_grams(
         ArgumentError: As for `cross_grams`.
     """
     entry, one = action.entries[name], action.sites[site]
-    mine, other = entry.rows(pair[0]), entry.rows(pair[1])
+    mine, other = (entry.rows(one, site) for one in pair)
     for (leg, here), (_, there) in zip(mine, other, strict=True):
-        if leg.site != site:
-            continue
         pairs = isinstance(one, Experts) and leg.port in one.nested
         size = len(here) // one.count if pairs and isinstance(one, Experts) else len(here)
         if size > _MOST_ROWS:

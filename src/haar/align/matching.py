@@ -118,6 +118,27 @@ class Pair:
         return found
 
 
+class _Apart:
+    """|A - g B|, of which only the rows are read again whose sites were moved since.
+
+    Args:
+        pair: The two networks.
+        gauge: The element to begin with.
+    """
+
+    def __init__(self, pair: Pair, gauge: Gauge) -> None:
+        self._pair, self._sites = pair, gauge.sites
+        self._rows = pair.row_distances(gauge)
+
+    def total(self, gauge: Gauge) -> float:
+        """The distance for an element."""
+        moved = {site for site, element in gauge.sites.items() if element is not self._sites[site]}
+        self._sites = gauge.sites
+        stale = [row for row, entry in self._pair.action.entries.items() if entry.sites & moved]
+        self._rows.update(self._pair.row_distances(gauge, stale))
+        return math.sqrt(sum(one**2 for one in self._rows.values()))
+
+
 def match_weights(
     action: ParameterAction, a: State, b: State, *, sweeps: int = 15, watch: Watch = Unwatched()
 ) -> Matched:
@@ -134,7 +155,8 @@ def match_weights(
         watch: Told of every site.
     """
     pair, gauge, order, settled = Pair(action, a, b), action.identity(), _order(action, a), set[str]()
-    distances = [pair.distance(gauge)]
+    apart_by = _Apart(pair, gauge)
+    distances = [apart_by.total(gauge)]
     precision = torch.finfo(next(iter(action.entries.values())).read(a).dtype).eps
     turned = max((site.count for site in action.sites.values() if isinstance(site, Rotation)), default=0)
     beside, todo = {site: _beside(action, site) for site in order}, set(order)
@@ -151,7 +173,7 @@ def match_weights(
                     if gauge is not before:
                         todo |= beside[site]
                 advance()
-            distances.append(pair.distance(gauge))
+            distances.append(apart_by.total(gauge))
             if sweep and distances[-2] ** 2 - distances[-1] ** 2 <= _STALLED * distances[-2] ** 2:
                 break
             if distances[-1] <= rounding * distances[0]:

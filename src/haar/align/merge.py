@@ -15,6 +15,7 @@ from haar.align.states import Mean
 from haar.errors import ArgumentError, check_count, known_keywords
 from haar.watch import Unwatched, Watch
 from haar.weights import ParameterAction
+from haar.weights.bare import bare
 from haar.weights.models import Given, State, action_of, is_read, state_of, with_state
 
 G = TypeVar("G", nn.Module, Mapping[str, Tensor])
@@ -143,6 +144,7 @@ def merging(
     if len(models) < 2:
         raise ArgumentError("models", expected="at least two", got=len(models))
     parts = _shares(shares, len(models))
+    models = [bare(model) for model in models]
     first: Given = models[0]
     if calibration is not None and not isinstance(first, nn.Module):
         raise ArgumentError("calibration", expected="models, to run the batches", got="parameters by name")

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from haar.align.assignment import assigned
 from haar.errors import ArgumentError
 from haar.weights import Copies, Heads, ParameterAction, Rotation, Units, expanded, widened
+from haar.weights.bare import bare
 from haar.weights.models import Given, State, action_of, state_of, with_state
 
 #: What norms call the number that is added to a mean square.
@@ -54,6 +55,7 @@ def as_wide_as(
         >>> bool(torch.allclose(as_wide_as(wide, narrow, example=x)(x), narrow(x)))
         True
     """
+    wide, narrow = bare(wide), bare(narrow)
     target, state = state_of(wide, "wide"), state_of(narrow, "narrow")
     action = action_of(narrow, state, symmetry, config=config, example=example)
     action.check(state, "narrow")

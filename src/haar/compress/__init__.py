@@ -25,6 +25,7 @@ from haar.compress.low_rank import LowRank
 from haar.compress.metrics import METRICS, Metric, Seen
 from haar.compress.optimised import optimised
 from haar.compress.perturbation import Perturbation
+from haar.compress.projected import Projected
 from haar.compress.quantise import Activations, Quantise
 from haar.compress.sensitivity import Sensitivity, sensitivity
 from haar.compress.sparse.densities import erdos_renyi, uniform
@@ -65,6 +66,7 @@ __all__ = [
     "NofM",
     "Noise",
     "Perturbation",
+    "Projected",
     "Quantise",
     "Random",
     "Regime",

@@ -14,6 +14,7 @@ from haar.compress.layers import Layer, layers_of
 from haar.compress.table import duplicated, table_of
 from haar.errors import ArgumentError
 from haar.weights import ParameterAction
+from haar.weights.bare import bare
 
 
 class Bench:
@@ -29,6 +30,9 @@ class Bench:
         action: The table of the model's parameters; by default it is found when it is needed.
         example: A batch to trace the model with where its architecture is not known.
 
+    Raises:
+        ArgumentError: If it cannot be copied, has no such layers, or a weight of them is not finite.
+
     Attributes:
         model: The copy.
         layers: Its layers that are compressed.
@@ -43,9 +47,14 @@ class Bench:
         action: ParameterAction | None = None,
         example: Batch | None = None,
     ) -> None:
-        self.original, self.model = model, duplicated(model)
+        self.original = bare(model)
+        self.model = duplicated(self.original)
         self.layers: tuple[Layer, ...] = layers_of(self.model, layers)
         self._all_layers = self.layers
+        for layer in self.layers:
+            if not bool(layer.weight.isfinite().all()):
+                got = f"NaN or infinity in {layer.path}"
+                raise ArgumentError("model", expected="finite weights", got=got)
         self._calibration, self._action, self._example = calibration, action, example
         self._joined: Batch | None = None
         self._undone: list[Callable[[], None]] = []

@@ -18,6 +18,7 @@ from haar.compress.batch import batch_of
 from haar.compress.table import table_of
 from haar.errors import ArgumentError
 from haar.weights import Gauge, Heads, ParameterAction, Rotation, Units, balancing, folded
+from haar.weights.bare import bare
 from haar.weights.heads import rotary_matrix
 from haar.weights.labels import Leg
 from haar.weights.models import state_of, with_state
@@ -92,6 +93,7 @@ def canonical_form(
     """
     if not isinstance(model, nn.Module):
         raise ArgumentError("model", expected="a torch.nn.Module", got=type(model).__name__)
+    model = bare(model)
     table = action or table_of(model, None if example is None else batch_of(example))
     state, undetermined = canonical_state(table, state_of(model, "model"), residual=residual)
     return Canonical(state, undetermined, with_state(model, state))

@@ -20,6 +20,7 @@ from haar.compress.decoding import Decoding
 from haar.compress.entries import Magnitude, NofM, Noise, Random
 from haar.compress.low_rank import LowRank
 from haar.compress.perturbation import Perturbation
+from haar.compress.projected import Projected
 from haar.compress.quantise import Activations, Quantise
 from haar.compress.structured import AttentionHeads, Deepen, Depth, HiddenUnits
 from haar.errors import ArgumentError
@@ -65,6 +66,8 @@ PERTURBATIONS: Mapping[str, Callable[[], Perturbation]] = {
 #: What is tried where nothing is asked for: none of these needs more than the model and the data.
 USUAL = ("noise", "magnitude", "quantise", "low rank")
 _PATTERN = re.compile(r"([0-9]+:[0-9]+)( \(wanda\))?")
+#: Before the name of one: see `haar.compress.Projected`.
+_PROJECTED = "projected "
 _GROUPED = re.compile(r"quantise \(([0-9]+) inputs(, asymmetric)?\)")
 
 
@@ -90,6 +93,8 @@ def perturbation_of(wanted: str | Perturbation) -> Perturbation:
             return Quantise(int(found[1]), asymmetric=bool(found[2]))
         if found := _PATTERN.fullmatch(wanted):
             return WandaNofM(found[1]) if found[2] else NofM(found[1])
+        if wanted.startswith(_PROJECTED):
+            return Projected(perturbation_of(wanted.removeprefix(_PROJECTED)))
     close = difflib.get_close_matches(str(wanted), PERTURBATIONS, n=1)
     raise ArgumentError(
         "perturbations",

@@ -24,6 +24,7 @@ from haar.probing import KeptDouble, in_double_precision, undisturbed
 from haar.seeding import check_seed, generator_of
 from haar.watch import Unwatched, Watch
 from haar.weights import Heads, ParameterAction
+from haar.weights.bare import bare
 from haar.weights.models import state_of, with_state
 
 #: What a gauge audit asks for unless it is told: every method that has one setting for every model.
@@ -77,12 +78,13 @@ def gauge(
     """
     if data is None:
         raise ArgumentError("data", expected="batches", got="None")
+    model = bare(model)
     batches = [_double(batch) for batch in batches_of(data)]
     calibrating = [] if calibration is None else [_double(b) for b in batches_of(calibration, "calibration")]
     table = action or table_of(model, batches_of(data)[0])
     wanted = _wanted(perturbations, table, calibrated=bool(calibrating))
     check_calibration(wanted, calibration)
-    at = {one.name: one.check((levels or {}).get(one.name, one.levels[len(one.levels) // 2])) for one in wanted}
+    at = _levels(levels, wanted)
     metric = metrics_of(metrics, batches[0])[0]
     check_seed(seed)
     audit = _Audit(model, table, _Setting(batches, calibrating, layers, seed), metric)
@@ -137,7 +139,7 @@ def orbit_gap(
         >>> orbit_gap(model, "magnitude", [torch.randn(20, 3)], factor="units: order") < 1e-10
         True
     """
-    batches = batches_of(data)
+    model, batches = bare(model), batches_of(data)
     table = action or table_of(model, batches[0])
     one = perturbation_of(perturbation)
     check_calibration([one], calibration)
@@ -146,6 +148,17 @@ def orbit_gap(
     setting = _Setting([_double(batch) for batch in batches], calibrating, layers, seed)
     audit = _Audit(model, table, setting, metrics_of(["drift"], batches[0])[0])
     return audit.gap(one, one.levels[len(one.levels) // 2] if level is None else one.check(level), factor)
+
+
+def _levels(levels: Mapping[str, float | int] | None, wanted: Sequence[Perturbation]) -> dict[str, float]:
+    """The level of each perturbation: what is asked for by its name, else the middle one of its own."""
+    names = [one.name for one in wanted]
+    given = levels if isinstance(levels, Mapping) or levels is None else [levels]
+    for name in given or ():
+        if name not in names:
+            expected = f"one level for a perturbation, by names among {', '.join(names)}"
+            raise ArgumentError("levels", expected=expected, got=repr(name))
+    return {one.name: one.check((levels or {}).get(one.name, one.levels[len(one.levels) // 2])) for one in wanted}
 
 
 @dataclass(frozen=True)

@@ -122,7 +122,8 @@ class GaugeAudit(Report):
         lost = [row.perturbation for row in self.rows if math.isnan(row.canonical)]
         worst = max(left, default=0.0)
         told = f"What {len(seen)} of {len(self.rows)} methods give depends on which of its equal copies {self.model} is"
-        told += f"; {', '.join(f'**{name}**' for name in safe)} alone do not see it. " if safe else ". "
+        verb = "does" if len(safe) == 1 else "do"
+        told += f"; {', '.join(f'**{name}**' for name in safe)} alone {verb} not see it. " if safe else ". "
         if lost:
             told += f"Of {', '.join(lost)} outputs are not finite, and nothing can be said. "
         elif worst <= INVARIANT:

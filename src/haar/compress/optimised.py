@@ -15,6 +15,7 @@ from haar.errors import ArgumentError, check_count, check_rate
 from haar.training import Plan, Run
 from haar.watch import Unwatched, Watch
 from haar.weights import Gauge, Heads, ParameterAction, Rotation, Units
+from haar.weights.bare import bare
 from haar.weights.models import state_of, with_state
 from haar.weights.sites import Site, SiteElement
 
@@ -106,6 +107,7 @@ def optimised(
     check_count("steps", steps)
     check_rate("learning_rate", learning_rate)
     asked = named[objective] if isinstance(objective, str) else objective
+    model = bare(model)
     table = action or table_of(model, None if example is None else batch_of(example))
     given = state_of(model, "model")
     wide = {name: value.double() if value.is_floating_point() else value for name, value in given.items()}
@@ -134,6 +136,7 @@ def _downhill(
         del step, generator
         state = moved()
         value = objective({name: w for name, w in state.items() if w.ndim > 1 and w.is_floating_point()})
+        _check_value(value)
         if float(value.detach()) < least:
             least, best = float(value.detach()), {name: w.detach() for name, w in state.items()}
         return value
@@ -141,6 +144,18 @@ def _downhill(
     with torch.enable_grad():
         Run(free, loss, plan).train(watch, "choosing a gauge")
     return best
+
+
+def _check_value(value: Any) -> None:
+    """Refuse what an objective of one's own returns, if nothing can be made smaller by it."""
+    if isinstance(value, Tensor) and value.ndim == 0 and value.requires_grad and bool(value.isfinite()):
+        return
+    got = type(value).__name__
+    if isinstance(value, Tensor):
+        number = "" if value.ndim else f"{float(value.detach()):g}{'' if value.requires_grad else ', a constant'}"
+        got = number or f"a tensor of shape {tuple(value.shape)}"
+    expected = "a function whose value is one finite number, a tensor that depends on the matrices"
+    raise ArgumentError("objective", expected=expected, got=got)
 
 
 def _knobs(site: Site) -> Sequence[Tensor]:

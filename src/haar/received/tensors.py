@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import pickle
+import re
 from typing import Any
 
 import numpy as np
@@ -12,6 +14,9 @@ from torch import Tensor
 
 from haar.errors import DataError
 from haar.received.claim import check_claim, check_file
+
+#: How torch names what a file would have to be unpickled for.
+_OBJECT = re.compile(r"GLOBAL ([\w.]+)")
 
 
 def read_tensors(path: str | os.PathLike[str]) -> tuple[dict[str, Tensor], dict[str, str]]:
@@ -93,4 +98,8 @@ def _check_stored(found: Any, path: str, depth: int) -> None:
 
 
 def _brief(error: Exception) -> str:
+    """What a message quotes of an error; of torch's advice how to unpickle a file nothing."""
+    if isinstance(error, pickle.UnpicklingError):
+        named = _OBJECT.search(str(error))
+        return f"it holds an object, {named[1]}" if named else "it holds objects, or is no file of torch.save"
     return " ".join(f"{type(error).__name__}: {error}".split())[:160]

@@ -14,7 +14,7 @@ from haar.weights.entries import Entry, check_site, entry_of
 from haar.weights.gauge import Gauge
 from haar.weights.labels import Label
 from haar.weights.norms import Norm
-from haar.weights.sites import Site
+from haar.weights.sites import Site, SiteElement
 
 State = Mapping[str, Tensor]
 """Parameters and buffers by name, as `state_dict` gives them or a file holds them."""
@@ -157,10 +157,14 @@ class ParameterAction:
         back = Gauge(sites)
         return Gauge(sites, {name: -self.entries[name].move(back, shift) for name, shift in gauge.shifts.items()})
 
-    def with_site(self, gauge: Gauge, site: str, element: Mapping[str, object]) -> Gauge:
+    def with_site(self, gauge: Gauge, site: str, element: SiteElement) -> Gauge:
         """The product of an element of one site alone, after a gauge."""
+        here = gauge.sites[site]
+        sites = {**gauge.sites, site: {port: element[port].after(here[port]) for port in self.sites[site].ports}}
+        if not gauge.shifts:
+            return Gauge(sites)
         alone = {name: one.identity() for name, one in self.sites.items()} | {site: element}
-        return self.compose(Gauge(alone), gauge)  # type: ignore[arg-type]
+        return Gauge(sites, self.compose(Gauge(alone), gauge).shifts)
 
     def touching(self, site: str) -> tuple[str, ...]:
         """Names of the table's rows that a site moves."""

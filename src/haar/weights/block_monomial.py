@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from jaxtyping import Float, Int
@@ -50,7 +51,7 @@ class BlockMonomial:
         """Number of coordinates."""
         return len(self.order) * self.size
 
-    @property
+    @cached_property
     def is_identity(self) -> bool:
         """Whether it is written as the map that moves nothing."""
         return self.blocks is None and bool((self.order == torch.arange(len(self.order))).all())

@@ -16,6 +16,7 @@ from haar.received import read_pickled_tensors
 
 _INDEX = "model.safetensors.index.json"
 _SINGLE = "model.safetensors"
+_INDICES = ".safetensors.index.json"
 
 
 class Checkpoint(Mapping[str, Tensor]):
@@ -23,7 +24,7 @@ class Checkpoint(Mapping[str, Tensor]):
 
     Args:
         path: A ``.safetensors`` file, a ``.pt``, ``.pth`` or ``.bin`` file of tensors alone (which is read whole), or a
-            folder that holds ``model.safetensors`` or its parts with their index.
+            folder that holds ``model.safetensors`` or its parts with their index, or such an index.
 
     Attributes:
         path: The file or folder.
@@ -44,6 +45,9 @@ class Checkpoint(Mapping[str, Tensor]):
                 self._open(file)
         elif self.path.suffix == ".safetensors":
             self._open(self.path)
+        elif self.path.name.endswith(_INDICES):
+            for file in _indexed(self.path):
+                self._open(file)
         else:
             self._whole = _state(read_pickled_tensors(self.path), self.path)
 
@@ -83,13 +87,18 @@ def _parts(folder: Path) -> list[Path]:
     index = folder / _INDEX
     if not index.is_file():
         raise DataError(f"{folder}: expected {_SINGLE} or {_INDEX} in it, got neither")
+    return _indexed(index)
+
+
+def _indexed(index: Path) -> list[Path]:
+    """The files that an index names."""
     try:
         names = set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values())
-    except (ValueError, KeyError, AttributeError, TypeError) as error:
+    except (OSError, ValueError, KeyError, AttributeError, TypeError) as error:
         raise DataError(f"{index}: no index of the parts of a checkpoint") from error
     if not all(isinstance(name, str) and Path(name).name == name for name in names):
         raise DataError(f"{index}: expected names of files beside it, got others")
-    return [folder / name for name in sorted(names)]
+    return [index.parent / name for name in sorted(names)]
 
 
 def read_config(file: Path) -> Mapping[str, Any]:
@@ -114,5 +123,9 @@ def _state(found: Any, path: Path) -> Mapping[str, Tensor]:
     if isinstance(found, Mapping) and isinstance(found.get("state_dict"), Mapping):
         found = found["state_dict"]
     if not isinstance(found, Mapping) or not all(isinstance(value, Tensor) for value in found.values()):
-        raise DataError(f"{path}: not a state dict, whose values are tensors")
+        named = ""
+        if isinstance(found, Mapping):
+            inner = [str(name) for name, value in found.items() if isinstance(value, Mapping)]
+            named = f"; save what is at {', '.join(map(repr, inner))} alone" if inner else ""
+        raise DataError(f"{path}: not a state dict, whose values are tensors{named}")
     return found

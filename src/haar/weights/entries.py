@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor
 
 from haar.errors import ArgumentError, ShapeError
+from haar.weights.bare import wrapped_in
 from haar.weights.gauge import Gauge
 from haar.weights.labels import Label, Leg, legs_of
 from haar.weights.sites import Rotation, Site
@@ -41,7 +43,7 @@ class Entry:
     axes: tuple[tuple[Leg, ...], ...]
     site_of: Mapping[str, Site]
 
-    @property
+    @cached_property
     def sites(self) -> frozenset[str]:
         """Names of the sites that move it."""
         return frozenset(leg.site for legs in self.axes for leg in legs if leg.site)
@@ -55,7 +57,7 @@ class Entry:
             names = (self.name,)
         for name in names:
             if name not in state:
-                raise ArgumentError(argument, expected=f"a tensor {name!r}", got="none of that name")
+                raise _missing(argument, name, state)
         return names
 
     def read(self, state: State) -> Tensor:
@@ -104,10 +106,14 @@ class Entry:
         shift = gauge.shifts.get(self.name)
         return tensor if shift is None else tensor + shift.to(tensor.dtype)
 
-    def rows(self, tensor: Tensor) -> Iterator[tuple[Leg, Tensor]]:
+    def rows(self, tensor: Tensor, site: str | None = None) -> Iterator[tuple[Leg, Tensor]]:
         """For each leg with a site the coordinates that it moves, as rows, with all other axes flattened behind them.
 
         The experts of a tensor that holds their units are no rows of their own: they are moved with their units.
+
+        Args:
+            tensor: The parameter.
+            site: The only site whose legs are asked for; by default all.
         """
         inner = {
             leg.site for legs in self.axes for leg in legs if leg.site and leg.port in self.site_of[leg.site].nested
@@ -116,6 +122,8 @@ class Entry:
             for part in self.parts(axis, tensor.shape[axis]):
                 leg = part.leg
                 if not leg.site or (leg.site in inner and leg.port not in self.site_of[leg.site].nested):
+                    continue
+                if site is not None and leg.site != site:
                     continue
                 piece = tensor.narrow(axis, part.start, part.length)
                 if leg.site in inner:
@@ -247,6 +255,19 @@ def check_site(name: str) -> None:
     """Refuse a site's name that no label could hold."""
     if not name.isidentifier():
         raise ArgumentError("sites", expected="names of letters, digits and _", got=repr(name))
+
+
+def _missing(argument: str, name: str, state: State) -> ArgumentError:
+    """What is said of a tensor that there is not; of one whose name has something in front, what that is."""
+    prefix = wrapped_in(state)
+    if prefix + name not in state or not prefix:
+        return ArgumentError(argument, expected=f"a tensor {name!r}", got="none of that name")
+    return ArgumentError(
+        argument,
+        expected=f"a tensor {name!r}",
+        got=f"{prefix + name!r}, as a wrapper calls it",
+        way_out=f"take {prefix!r} off: {{name.removeprefix({prefix!r}): value for name, value in state.items()}}",
+    )
 
 
 def _check_numbers(argument: str, tensor: Tensor) -> None:

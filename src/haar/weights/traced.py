@@ -12,6 +12,7 @@ from haar.errors import ArgumentError, HaarError
 from haar.probing import undisturbed
 from haar.tracing import NotFollowedError, follow, is_plain, leaves_of
 from haar.weights.action import ParameterAction
+from haar.weights.bare import bare
 from haar.weights.beside import check_beside
 from haar.weights.layers import LAYERS
 from haar.weights.walk import Walk
@@ -48,6 +49,7 @@ def traced(model: nn.Module, example: Any, *, signs: bool = False, scales: bool 
         {'0.weight': ('units0', None, None, None), '0.bias': ('units0',),
          '3.weight': (None, 'units0*'), '3.bias': (None,)}
     """
+    model = bare(model)
     for name, module in model.named_modules():
         if isinstance(module, _RECURRENT):
             raise ArgumentError(

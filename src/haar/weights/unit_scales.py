@@ -19,6 +19,9 @@ _SWEEPS, _SETTLED = 500, 1e-14
 #: The same in units of the parameters' precision, where that is more.
 _ROUNDED = 0.01
 
+Factors = Mapping[tuple[str, int], Tensor]
+"""For each site the squares of its units' factors (1), and of their inverses (-1)."""
+
 
 @dataclass(frozen=True)
 class _Squares:
@@ -33,23 +36,79 @@ class _Squares:
     legs: tuple[tuple[str, int], ...]
     values: Tensor
 
-    def along(self, site: str, logs: Mapping[str, Tensor]) -> Tensor:
-        """Sums for each unit of a site, with the other sites' factors; what has no size counts by its direction."""
-        at = next(axis for axis, leg in enumerate(self.legs) if leg[0] == site and leg[1])
+    def along(self, at: int, factors: Factors) -> Tensor:
+        """Sums for each unit of an axis, with the other sites' factors; what has no size counts by its direction.
+
+        Args:
+            at: The axis.
+            factors: The squares of all factors, and of their inverses.
+        """
+        total = self.values
+        if total.ndim == 2:  # nearly all: products of a matrix with vectors
+            total = total if at == 0 else total.mT
+            (_, own), (site, power) = self.legs[at], self.legs[1 - at]
+            if power:
+                return total @ factors[site, power]
+            size = total.mT @ factors[self.legs[at][0], own]
+            return total @ torch.where(size > 0, size, 1).reciprocal()
+        for axis, leg in enumerate(self.legs):
+            if axis != at and leg[1]:
+                total = total * self._shaped(axis, factors)
         sizeless = tuple(axis for axis, (_, power) in enumerate(self.legs) if not power)
-        total, own = self.values, self._factors(at, logs)
-        for axis, (_, power) in enumerate(self.legs):
-            if axis != at and power:
-                total = total * self._factors(axis, logs)
         if sizeless:
-            size = (total * own).sum([axis for axis in range(total.ndim) if axis not in sizeless], keepdim=True)
+            summed = [axis for axis in range(total.ndim) if axis not in sizeless]
+            size = (total * self._shaped(at, factors)).sum(summed, keepdim=True)
             total = total / torch.where(size > 0, size, 1)
         return total.movedim(at, 0).reshape(total.shape[at], -1).sum(1)
 
-    def _factors(self, axis: int, logs: Mapping[str, Tensor]) -> Tensor:
+    def _shaped(self, axis: int, factors: Factors) -> Tensor:
         """The squares of a site's factors, to be multiplied along an axis."""
-        site, power = self.legs[axis]
-        return (2 * power * logs[site]).exp().reshape([-1 if k == axis else 1 for k in range(self.values.ndim)])
+        return factors[self.legs[axis]].reshape([-1 if k == axis else 1 for k in range(self.values.ndim)])
+
+
+class _Units:
+    """One site's units: what is written to them and what reads them.
+
+    Args:
+        squares: Those of all tensors.
+        site: Name of the site.
+        count: Number of its units.
+    """
+
+    def __init__(self, squares: list[_Squares], site: str, count: int) -> None:
+        zero = torch.zeros(count, dtype=torch.float64)
+        self.site, self._alone = site, {1: zero, -1: zero}
+        self._beside: list[tuple[_Squares, int, int]] = []
+        self._sizeless: list[tuple[_Squares, int, int]] = []
+        for one in squares:
+            places = [(axis, power) for axis, (name, power) in enumerate(one.legs) if name == site and power]
+            if len(places) != 1:  # with both an axis and its dual, as in a layer used again, factors cancel in part
+                continue
+            ((axis, power),) = places
+            if len(one.legs) == 1:
+                self._alone[power] = self._alone[power] + one.values
+            elif all(each for _, each in one.legs):
+                self._beside.append((one, axis, power))
+            else:
+                self._sizeless.append((one, axis, power))
+
+    def step(self, factors: Factors) -> Tensor:
+        """What is to be added to the logarithms of the units' factors.
+
+        What counts by its direction does not see that all of a site's units grow alike. So it is first found how much
+        they are to grow together, and then what is left to each: the second alone takes half of the way at a time.
+        """
+        sums = dict(self._alone)
+        for squares, axis, power in self._beside:
+            sums[power] = sums[power] + squares.along(axis, factors)
+        into, out = (sums[power] * factors[self.site, power] for power in (1, -1))
+        if not self._sizeless:
+            return balancing_factors(into, out).log()
+        turned = {power: torch.zeros_like(into) for power in (1, -1)}
+        for squares, axis, power in self._sizeless:
+            turned[power] = turned[power] + squares.along(axis, factors) * factors[self.site, power]
+        grown = _grown(into, out, turned[1], turned[-1])
+        return balancing_factors(into * grown + turned[1], out / grown + turned[-1]).log() + grown.log() / 2
 
 
 def balanced_units(action: ParameterAction, state: Mapping[str, Tensor]) -> dict[str, SiteElement]:
@@ -74,11 +133,12 @@ def balanced_units(action: ParameterAction, state: Mapping[str, Tensor]) -> dict
         return {}
     logs = {name: torch.zeros(site.count, dtype=torch.float64) for name, site in scaled.items()}
     found = [_squares(entry, state, frozenset(scaled)) for entry in action.entries.values()]
-    by_site = {name: [one for one in found if name in _sites_of(one)] for name in scaled}
+    units = [_Units(found, name, site.count) for name, site in scaled.items()]
+    factors = {(name, power): torch.ones_like(one) for name, one in logs.items() for power in (1, -1)}
     coupled = any(len(one.legs) > 1 for one in found)
     settled = _settled(action, state)
     for _ in range(_SWEEPS if coupled else 1):
-        if _sweep(by_site, logs) <= settled:
+        if _sweep(units, logs, factors) <= settled:
             break
     return {name: site.element(torch.arange(site.count), logs[name].exp()) for name, site in scaled.items()}
 
@@ -89,31 +149,30 @@ def _settled(action: ParameterAction, state: Mapping[str, Tensor]) -> float:
     return max(_SETTLED, _ROUNDED * torch.finfo(dtype).eps)
 
 
-def _sites_of(one: _Squares) -> set[str]:
-    return {site for site, power in one.legs if power}
-
-
-def _sweep(by_site: Mapping[str, list[_Squares]], logs: dict[str, Tensor]) -> float:
+def _sweep(units: list[_Units], logs: dict[str, Tensor], factors: dict[tuple[str, int], Tensor]) -> float:
     """Every site once, with the others' factors as they are by then; the largest change of a logarithm."""
-    change = 0.0
-    for name, squares in by_site.items():
-        step = _step(name, squares, logs)
-        logs[name] = logs[name] + step
-        change = max(change, float(step.abs().max()))
-    return change
+    changes = []
+    for one in units:
+        step = one.step(factors)
+        logs[one.site] = logs[one.site] + step
+        doubled = 2 * logs[one.site]
+        factors[one.site, 1], factors[one.site, -1] = doubled.exp(), (-doubled).exp()
+        changes.append(step.abs().max())
+    return float(torch.stack(changes).max())
 
 
-def _step(name: str, squares: list[_Squares], logs: Mapping[str, Tensor]) -> Tensor:
-    """What is to be added to the logarithms of one site's factors."""
-    zero = torch.zeros_like(logs[name])
-    into, out = zero, zero
-    for one in squares:
-        powers = [power for leg, power in one.legs if leg == name and power]
-        if len(powers) == 1:  # with both an axis and its dual, as in a layer that is used again, factors cancel in part
-            sums = one.along(name, logs)
-            into, out = (into + sums, out) if powers[0] > 0 else (into, out + sums)
-    into, out = into * (2 * logs[name]).exp(), out * (-2 * logs[name]).exp()
-    return balancing_factors(into, out).log()
+def _grown(into: Tensor, out: Tensor, turned_into: Tensor, turned_out: Tensor) -> Tensor:
+    """The square z of the factor of all units with z sum(into) + sum(turned into) = sum(out) / z + sum(turned out).
+
+    1 where a unit has nothing on one of its sides, for then it is not balanced with the others.
+    """
+    if not bool(((into + turned_into > 0) & (out + turned_out > 0)).all()):
+        return torch.ones((), dtype=torch.float64)
+    first, second, more = into.sum(), out.sum(), (turned_out - turned_into).sum()
+    root = (more.square() + 4 * first * second).sqrt()
+    # Of two equal forms the one that nothing cancels in.
+    found = (more + root) / (2 * first) if float(more) > 0 else 2 * second / (root - more)
+    return found if bool(found.isfinite()) and float(found) > 0 else torch.ones_like(found)
 
 
 def balancing_factors(into: Tensor, out: Tensor) -> Tensor:
@@ -131,8 +190,10 @@ def balancing_factors(into: Tensor, out: Tensor) -> Tensor:
         >>> balancing_factors(torch.tensor([1.0, 4.0, 0.0]), torch.tensor([16.0, 0.0, 9.0]))
         tensor([2.0000, 0.5000, 3.0000])
     """
-    first, second = (torch.where(one > 0, one, 1) for one in (into, out))
     both = (into > 0) & (out > 0)
+    if bool(both.all()):
+        return (out / into) ** 0.25
+    first, second = (torch.where(one > 0, one, 1) for one in (into, out))
     return torch.where(both, (second / first) ** 0.25, (second / first).sqrt())
 
 

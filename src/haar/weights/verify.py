@@ -13,6 +13,7 @@ from haar.errors import ArgumentError, NotEquivariantError
 from haar.probing import KeptDouble, in_double_precision, undisturbed
 from haar.seeding import Seed, generator_of
 from haar.weights.action import ParameterAction
+from haar.weights.bare import bare
 from haar.weights.folding import folded
 from haar.weights.gauge import Gauge
 from haar.weights.sites import Rotation, Site
@@ -101,7 +102,7 @@ def verify(
         ("0.bias, axis 0: expected 'a', the table says None",)
     """
     generator = generator_of(seed)
-    runner = _Runner(model, inputs)
+    runner = _Runner(bare(model), inputs)
     state = runner.state
     action.check(state)
     plain = dict(folded(action, state)) if _needs_folding(action) else state

@@ -35,6 +35,8 @@ _REGROUPING = ("flatten", "unflatten", "reshape", "view", "squeeze", "unsqueeze"
 _KEEPING = ("identity", "dropout", "alpha_dropout", "feature_dropout", "contiguous", "clone", "detach")
 #: What may be done to units, by whether their signs and their sizes are free.
 _FACTORS = {(False, False): "none", (True, False): "signs", (False, True): "positive", (True, True): "any"}
+#: So many steps that hold units are named in a message.
+_NAMED, _OUTPUT = 4, "the output"
 Rules = Mapping[Any, Callable[..., Channels | None]]
 """By kinds of layers: of a walk, a step, the layer and its path; the units of what it returns."""
 
@@ -48,6 +50,7 @@ class Walk:
         self.rows: dict[str, list[tuple[int, str] | str | None]] = {}
         self.heads: dict[str, Heads] = {}
         self._said: set[str] = set()
+        self._stopped: dict[str, None] = {}
         self._read_as_well: set[int] = set()
         for node in followed.graph.nodes:
             self._said.clear()
@@ -86,10 +89,17 @@ class Walk:
             raise ArgumentError(
                 "model",
                 expected="units that may change places",
-                got=f"{type(self.followed.model).__name__}, where every unit meets something that is not followed",
+                got=f"{type(self.followed.model).__name__}, where every unit meets something that is not followed"
+                + self._told(),
                 way_out="write the table by hand: haar.weights.ParameterAction says how",
             )
         return ParameterAction(sites, tensors, ignored=("num_batches_tracked",))
+
+    def _told(self) -> str:
+        """The first steps that hold units in their places."""
+        named = [name for name in self._stopped if name != _OUTPUT] or list(self._stopped)
+        more = f" and {len(named) - _NAMED} more" if len(named) > _NAMED else ""
+        return f": {', '.join(named[:_NAMED])}{more}" if named else ""
 
     def _by_all_names(self) -> dict[str, list[tuple[int, str] | str | None]]:
         """The rows, by each name that a state has for a parameter of a layer that stands in several places."""
@@ -252,6 +262,15 @@ class Walk:
             found = self.units_of(other)
             if found is not None:
                 self.classes.fix(found.units)
+                self._stopped[self._name_of(node)] = None
+
+    def _name_of(self, node: fx.Node) -> str:
+        """What a step is called in a message."""
+        if node.op == "call_module":
+            return f"{type(self.followed.module(node)).__name__} at {node.target}"
+        if node.op == "output":
+            return _OUTPUT
+        return str(getattr(node.target, "__name__", node.target))
 
     def put(self, name: str, labels: list[Any]) -> None:
         """Say what the axes of a parameter are; of one that is used twice, both times the same."""

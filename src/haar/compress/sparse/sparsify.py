@@ -20,7 +20,7 @@ from haar.errors import ArgumentError, check_count, known_keywords
 def sparsify(
     model: nn.Module | Mapping[str, nn.Module],
     regimes: Regime | Mapping[str, Regime | None],
-    optimizers: torch.optim.Optimizer | Iterable[torch.optim.Optimizer] = (),
+    optimizers: torch.optim.Optimizer | Iterable[torch.optim.Optimizer] | None = (),
     *,
     steps: int,
     symmetry: Symmetry | None = None,
@@ -87,5 +87,5 @@ def sparsify(
     places, dense = placed(model, rules, symmetry or {})
     made = Sparsifier(places, dense, rules, steps=steps, seed=seed, densities=densities, score=score)
     made.begin(state)
-    held = [optimizers] if isinstance(optimizers, torch.optim.Optimizer) else list(optimizers)
+    held = [optimizers] if isinstance(optimizers, torch.optim.Optimizer) else list(optimizers or ())
     return made.attach(*held)
