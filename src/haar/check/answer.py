@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -17,24 +18,25 @@ from haar.probing import undisturbed
 _ROWS = 3
 
 
-def check_answer(model: Callable[..., Any], samples: Samples) -> None:
-    """Say in a line that a model answers something that cannot be compared row by row, or not with these labels.
+def answerable(model: Callable[..., Any], samples: Samples) -> Samples:
+    """The samples with labels in the shape of the model's answers.
 
-    A model that fails is left to whoever runs it in its own precision.
+    What a model answers that cannot be compared row by row, or not with these labels, is told in a line. One that fails
+    is left to whoever runs it in its own precision.
 
     Args:
         model: The model.
         samples: The samples.
 
     Raises:
-        ArgumentError: If it gives no tensor, whole numbers, or not one answer a row; or labels are of another size.
+        ArgumentError: If the model gives no tensor, whole numbers, or not one answer a row; or labels do not fit.
     """
     x = samples.inputs[:_ROWS].detach().clone()
     try:
         with undisturbed(model), torch.no_grad():
             y = model(x)
     except Exception:  # noqa: BLE001 (told by what runs it next, with the user's own line)
-        return
+        return samples
     expected = f"one tensor with an answer for each of {len(x)} samples"
     if not isinstance(y, Tensor):
         raise ArgumentError("model", expected=expected, got=type(y).__name__, way_out=_picked(y))
@@ -47,14 +49,20 @@ def check_answer(model: Callable[..., Any], samples: Samples) -> None:
             got=str(y.dtype).removeprefix("torch."),
             way_out="let the model return scores and decide afterwards",
         )
-    _check_labels(y, samples)
+    return _fitting(y, samples)
 
 
-def _check_labels(y: Tensor, samples: Samples) -> None:
+def _fitting(y: Tensor, samples: Samples) -> Samples:
     labels = samples.labels
     numbers = math.prod(y.shape[1:])
-    if labels is None or math.prod(labels.shape[1:]) == numbers:
-        return
+    if labels is None or labels.shape[1:] == y.shape[1:]:
+        return samples
+    if math.prod(labels.shape[1:]) == numbers:
+        alike = [size for size in labels.shape[1:] if size != 1] == [size for size in y.shape[1:] if size != 1]
+        if alike or labels.ndim == 2:
+            return replace(samples, labels=labels.reshape(len(labels), *y.shape[1:]))
+        expected = f"labels of shape {(len(labels), *y.shape[1:])}, as the model answers"
+        raise ArgumentError("data", expected=expected, got=tuple(labels.shape))
     classes = not labels.is_floating_point() and math.prod(labels.shape[1:]) == 1
     raise ArgumentError(
         "data",

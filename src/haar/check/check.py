@@ -9,7 +9,7 @@ from torch import Tensor
 
 from haar.actions import Symmetry
 from haar.audit import audit
-from haar.check.answer import check_answer
+from haar.check.answer import answerable
 from haar.check.budget import Budget
 from haar.check.checked import Check, Spoken
 from haar.check.measured import Measured, measure
@@ -102,7 +102,7 @@ def check(
     check_seed(seed)
     budget = Budget.of(relax)
     samples = Samples.of(given_batches(data, model, symmetry), symmetry)
-    check_answer(model, samples)
+    samples = answerable(model, samples)
     seen, held_out = samples.halves(seed)
     found: Discovery | None = None
     if symmetry is None:

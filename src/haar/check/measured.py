@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Inexact
 from torch import Tensor
 
 from haar.actions import Symmetry
@@ -94,8 +94,8 @@ def measure(
     )
 
 
-def predictions(model: Callable[..., Any], x: Tensor) -> Float[Tensor, "rows *out"]:
-    """What a model gives, in eval mode and a few samples at a time; in float64.
+def predictions(model: Callable[..., Any], x: Tensor) -> Inexact[Tensor, "rows *out"]:
+    """What a model gives, in eval mode and a few samples at a time; in double precision.
 
     Args:
         model: The model.
