@@ -1,4 +1,4 @@
-"""Numbers that are taken from outside: what is more would never end, or fit into no memory; what is less, do nothing."""
+"""Numbers that are taken from outside: what is more would not end or fit into memory; what is less, do nothing."""
 
 #: What seeds are multiplied with and added to stays below 2^64, which is all that torch takes.
 SEED_LIMIT = 2**40

@@ -15,6 +15,7 @@ from haar.check.measured import Measured
 from haar.check.relaxed import Relaxed
 from haar.check.repair import Repair
 from haar.discover import Discovery
+from haar.discover.forms import told_form
 
 #: Files of arrays: what is measured along trajectories needs a data set.
 _ARRAYS = (".npz", ".npy", ".csv", ".txt", ".safetensors", ".pt", ".pth")
@@ -87,7 +88,9 @@ class Outcome:
     def summary(self) -> str:
         """The answer: what was done, what it changed, and why."""
         tried = self.relaxed.why if self.relaxed is not None and self.action != "relax" else ""
-        return f"{self._of_repair()} {tried}".strip()
+        form = "" if self.discovery is None else told_form(self.discovery)
+        kept = f"{form[:1].upper()}{form[1:]}." if form else ""
+        return " ".join(part for part in (self._of_repair(), tried, kept) if part)
 
     def _of_repair(self) -> str:
         if self.repair is None or self.measured is None:

@@ -22,6 +22,7 @@ from haar.check.repair import Repair
 from haar.check.samples import Samples
 from haar.entry import brief
 from haar.errors import HaarError
+from haar.groups.door import check_compact
 from haar.limits import FEWEST_STEPS
 from haar.probing import undisturbed
 from haar.relax import Duals, Homotopy, fit, homotopise
@@ -184,6 +185,7 @@ def _asked(audit: Audit, repair: Repair) -> Symmetry:
     if repair.action == "average":
         message = f"it is not called for, since the average over {repair.group} is what the evidence recommends."
         raise _UntriedError(message)
+    check_compact("symmetry", repair.symmetry.group)
     return repair.symmetry
 
 

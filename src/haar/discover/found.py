@@ -14,6 +14,7 @@ from haar.discover.coordinates import Coordinates
 from haar.discover.evaluated import Evaluated, FlatModel
 from haar.discover.field_lie import field_continuous
 from haar.discover.field_problem import FieldProblem, FieldSample
+from haar.discover.forms import told_form
 from haar.discover.lie import Continuous, Generated, Sought, continuous, generators, halves
 from haar.discover.rows import Pair
 from haar.discover.spectrum import Spectrum
@@ -216,7 +217,7 @@ class Found:
         if found is not None and NEARLY_LINEAR < found.linear_share < 1 - 1e-8:
             told.append(f"the model is nearly linear: an affine map gives {found.linear_share:.1%} of its variance")
         told += [] if self._largest is None else _reversals(self._largest)
-        return told
+        return told + [text for text in (told_form(self),) if text]
 
 
 def _reversals(step: Generated) -> list[str]:
