@@ -58,6 +58,7 @@ def outcome(*, repair=DONE, measured=SEEN, verdict="average", discovery=None, **
 
 def discovered(*steps, remarks=()):
     found = Mock(spec=Discovery, summary="The model has much.", staircase=list(steps), remarks=list(remarks))
+    found.coordinates = None
     found.to_dict.return_value = {"kind": "discovery"}
     return found
 

@@ -111,7 +111,8 @@ def check(
                 model, samples, seen, outputs=outputs, tolerance=tolerance, significance=significance, seed=seed
             )
             advance()
-        symmetry = chosen(found.staircase) if found.coordinates is None else None
+        # finite steps act on inputs as they are given, whatever the coordinates of the largest symmetry
+        symmetry = chosen(found.staircase if found.coordinates is None else list(found.finite))
     audited, repair, measured, told = None, None, None, None
     if symmetry is not None:
         symmetry.check_inputs((seen.inputs,))

@@ -90,7 +90,17 @@ class Outcome:
         tried = self.relaxed.why if self.relaxed is not None and self.action != "relax" else ""
         form = "" if self.discovery is None else told_form(self.discovery)
         kept = f"{form[:1].upper()}{form[1:]}." if form else ""
-        return " ".join(part for part in (self._of_repair(), tried, kept) if part)
+        return " ".join(part for part in (self._of_repair(), tried, self._elsewhere(), kept) if part)
+
+    def _elsewhere(self) -> str:
+        """Where the largest symmetry acts, if not on inputs as they are given: there it is audited, not here."""
+        found = self.discovery
+        if found is None or found.coordinates is None or found.symmetry is None:
+            return ""
+        return (
+            f"{found.symmetry.group.name} was found in other coordinates, such as other units or another origin, which "
+            "haar audit --symmetry takes from the file of the discovery; a check repairs in those that are given."
+        )
 
     def _of_repair(self) -> str:
         if self.repair is None or self.measured is None:
@@ -117,10 +127,11 @@ class Outcome:
         """What to type next."""
         named = f"--group '{self.spoken.group}'" if self.spoken.group else ""
         named = f"--symmetry {self.spoken.found}" if self.spoken.found else named
+        elsewhere = bool(self.spoken.found) and self._elsewhere() != ""
         if self.spoken.structures:
             return [f"haar audit --ase {self.spoken.model} {self.spoken.data} --out audit/"]
         both = " ".join(word for word in (self.spoken.model, self.spoken.data, named, self.spoken.options) if word)
-        if self.symmetry is None:
+        if self.symmetry is None and not elsewhere:
             both = " ".join(w for w in (self.spoken.model, self.spoken.data, self.spoken.options) if w)
             return [f"haar discover {both}", f"haar check {both} --group GROUP"]
         told = [f"haar audit {both} --out audit/"]

@@ -121,7 +121,9 @@ def _checked(
     )
     options = {"symmetry": symmetry, "scale": scale, "seed": told.seed, "spoken": spoken, "watch": bars}
     report = run(module, rows, relax=budget or False, **options)
-    if report.discovery is not None and report.symmetry is not None:
+    if report.discovery is not None and report.discovery.coordinates is not None:
+        report.discovery.save(found)
+    elif report.discovery is not None and report.symmetry is not None:
         _save_found(report, found)
     return report
 
