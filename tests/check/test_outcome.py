@@ -11,7 +11,7 @@ import torch
 
 from haar.actions import Symmetry
 from haar.audit import Audit
-from haar.check import Budget, Check, Measured, Relaxed, Repair
+from haar.check import Budget, Check, Gains, Measured, Relaxed, Repair, Training
 from haar.check.check import chosen
 from haar.check.checked import Spoken
 from haar.check.sections import before_and_after
@@ -58,7 +58,7 @@ def outcome(*, repair=DONE, measured=SEEN, verdict="average", discovery=None, **
 
 def discovered(*steps, remarks=()):
     found = Mock(spec=Discovery, summary="The model has much.", staircase=list(steps), remarks=list(remarks))
-    found.coordinates = None
+    found.coordinates, found.form_in_words = None, ""
     found.to_dict.return_value = {"kind": "discovery"}
     return found
 
@@ -179,14 +179,19 @@ RELAXED = Relaxed(
     why="Relaxed over D4 (8 copies): much better.",
     group="D4",
     elements=8,
-    budget=Budget(steps=40),
-    asked=150,
-    rows=24,
-    gamma=0.25,
-    change=Estimate(-0.5, -0.6, -0.4),
-    plain=Estimate(-0.2, -0.3, -0.1),
-    beyond=Estimate(-0.375, -0.5, -0.25),
+    training=Training(Budget(steps=40), asked=150, rows=24, gamma=0.25),
+    gains=Gains(Estimate(-0.5, -0.6, -0.4), Estimate(-0.2, -0.3, -0.1), Estimate(-0.375, -0.5, -0.25), None),
 )
+
+
+@pytest.mark.parametrize("worse", [None, 0, 2, 3])
+def test_a_relaxed_copy_is_kept_where_every_interval_is_below_none(worse):
+    better, level = Estimate(-0.2, -0.3, -1e-9), Estimate(-0.2, -0.4, 0.0)
+    bars = [level if k == worse else better for k in range(4)]
+    assert Gains(*bars).clear is (worse is None)
+    assert Gains(*bars[:3], None).clear is (worse in (None, 3))
+    assert Gains(better, level, better, None).clear  # whether plain fine-tuning helps is not asked
+    assert not Gains(better, better, Estimate(-0.2, NAN, NAN), None).clear
 
 
 def test_relaxing_is_told_in_the_summary_whether_it_was_kept_or_not():

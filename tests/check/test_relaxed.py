@@ -74,11 +74,17 @@ def test_a_truth_that_is_nearly_symmetric_is_learned_better_with_the_symmetry_th
     told = done.relaxed
     assert told.tried
     assert told.kept
-    assert told.change.high < 0
-    assert told.beyond.high < 0
-    assert told.plain.value > told.change.value
-    assert 0 < told.gamma < 1
-    assert (told.group, told.elements, told.rows, told.asked, told.budget.steps) == ("D4", 8, 24, 80, 80)
+    assert told.gains.change.high < 0
+    assert told.gains.beyond.high < 0
+    assert told.gains.plain.value > told.gains.change.value
+    assert 0 < told.training.gamma < 1
+    assert (told.group, told.elements, told.training.rows, told.training.asked, told.training.budget.steps) == (
+        "D4",
+        8,
+        24,
+        80,
+        80,
+    )
     assert done.summary.startswith("Relaxed over D4 (8 copies, 80 steps, gamma = ")
     assert "equally long plain fine-tuning" in done.summary
     assert all("haar relax" not in command and "--relax" not in command for command in done.commands)
@@ -91,7 +97,7 @@ def test_the_numbers_are_those_of_the_model_that_is_handed_out(nearly):
     held[torch.randperm(48, generator=torch.Generator().manual_seed(0))[:24]] = False
     with torch.no_grad():
         before, after = (float((one(x[held]) - y[held]).square().mean()) for one in (model, done.model))
-    assert done.relaxed.change.value == pytest.approx(after / before - 1, rel=1e-9)
+    assert done.relaxed.gains.change.value == pytest.approx(after / before - 1, rel=1e-9)
     assert done.measured.loss_after.value == pytest.approx(after, rel=1e-9)
     assert done.measured.loss_before.value == pytest.approx(before, rel=1e-9)
 
@@ -127,8 +133,8 @@ def test_a_truth_without_the_symmetry_is_learned_no_better_with_it():
     assert done.action == "leave alone"
     assert done.relaxed.tried
     assert not done.relaxed.kept
-    assert done.relaxed.plain.high < 0
-    assert done.relaxed.beyond.high > 0
+    assert done.relaxed.gains.plain.high < 0
+    assert done.relaxed.gains.beyond.high > 0
     assert "was tried and taken back" in done.summary
 
 
@@ -159,8 +165,8 @@ def test_errors_to_train_on_are_in_units_of_the_scale():
         for scale in ([1.0, 1000.0], [2.0, 2000.0], [1.0, 1e6])
     ]
     # a scale that is twice as large, of every channel, changes no ratio; one that leaves a channel out does
-    assert found[0].change.value == pytest.approx(found[1].change.value, rel=1e-6)
-    assert found[0].change.value != pytest.approx(found[2].change.value, rel=1e-3)
+    assert found[0].gains.change.value == pytest.approx(found[1].gains.change.value, rel=1e-6)
+    assert found[0].gains.change.value != pytest.approx(found[2].gains.change.value, rel=1e-3)
 
 
 class Loud(nn.Module):

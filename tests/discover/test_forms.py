@@ -6,7 +6,6 @@ import pytest
 import torch
 
 from haar.discover import discover
-from haar.discover.forms import kept_form, told_form
 
 F64 = torch.float64
 
@@ -26,7 +25,7 @@ def found_of(form, seed=0):
 @pytest.mark.parametrize("signs", [[1, -1, -1, -1], [1, -1, -1], [-1, -1, 1, 1]])
 def test_the_metric_is_found_with_its_signs(signs):
     form = torch.diag(torch.tensor(signs, dtype=F64))
-    kept = kept_form(found_of(form))
+    kept = found_of(form).form
     torch.testing.assert_close(kept.abs(), form.abs(), rtol=0, atol=1e-9)
     assert float((kept * form).sum().abs()) == pytest.approx(len(form), abs=1e-9)
 
@@ -35,20 +34,20 @@ def test_units_and_directions_are_those_of_the_data():
     mixed = drawn(4, 4, seed=3)
     form = mixed.T @ torch.diag(torch.tensor([1.0, -1, -1, -1], dtype=F64)) @ mixed
     found = found_of(form)
-    kept = kept_form(found)
+    kept = found.form
     torch.testing.assert_close(kept, form / form.abs().max(), rtol=0, atol=1e-7)
-    assert "one quadratic form of the inputs, of signature (1, 3)" in told_form(found)
+    assert "one quadratic form of the inputs, of signature (1, 3)" in found.form_in_words
     units = torch.diag(torch.tensor([4.0, -1, -1, -1], dtype=F64))
-    assert "diag(1, -0.25, -0.25, -0.25) of the inputs, of signature (1, 3)" in told_form(found_of(units))
+    assert "diag(1, -0.25, -0.25, -0.25) of the inputs, of signature (1, 3)" in found_of(units).form_in_words
 
 
 def test_boosts_are_told_with_the_command_that_moves_by_them():
     found = found_of(torch.diag(torch.tensor([1.0, -1, -1, -1], dtype=F64)))
-    words = told_form(found)
+    words = found.form_in_words
     assert words.startswith("the found algebra keeps the quadratic form diag(1, -1, -1, -1) of the inputs")
     assert "haar audit --group 'SO(1,3)' moves inputs by boosts too" in words
     assert words in found.remarks
-    torch.testing.assert_close(found.contents()["form"], kept_form(found), rtol=0, atol=0)
+    torch.testing.assert_close(found.contents()["form"], found.form, rtol=0, atol=0)
 
 
 def test_compact_algebras_and_none_keep_no_indefinite_form():
@@ -57,5 +56,5 @@ def test_compact_algebras_and_none_keep_no_indefinite_form():
     none = discover(lambda x: x[:, :1] * x[:, 1:2].exp() + x[:, 2:] ** 3 + x[:, :1].cos(), x, kinds=("lie",))
     assert round_one.algebra is not None
     for found in (round_one, none):
-        assert kept_form(found) is None
-        assert told_form(found) == ""
+        assert found.form is None
+        assert found.form_in_words == ""

@@ -15,7 +15,6 @@ from haar.check.measured import Measured
 from haar.check.relaxed import Relaxed
 from haar.check.repair import Repair
 from haar.discover import Discovery
-from haar.discover.forms import told_form
 
 #: Files of arrays: what is measured along trajectories needs a data set.
 _ARRAYS = (".npz", ".npy", ".csv", ".txt", ".safetensors", ".pt", ".pth")
@@ -88,7 +87,7 @@ class Outcome:
     def summary(self) -> str:
         """The answer: what was done, what it changed, and why."""
         tried = self.relaxed.why if self.relaxed is not None and self.action != "relax" else ""
-        form = "" if self.discovery is None else told_form(self.discovery)
+        form = "" if self.discovery is None else self.discovery.form_in_words
         kept = f"{form[:1].upper()}{form[1:]}." if form else ""
         return " ".join(part for part in (self._of_repair(), tried, self._elsewhere(), kept) if part)
 

@@ -43,6 +43,46 @@ _BY_HAND = "haar relax --help shows how a network is trained with a symmetry fro
 
 
 @dataclass(frozen=True)
+class Training:
+    """How the copies were trained.
+
+    Attributes:
+        budget: The plan; its `steps` are those taken.
+        asked: Steps that were asked for; `budget.seconds` may allow fewer.
+        rows: Samples that they were trained on.
+        gamma: What is left of the asymmetric part: 0 is the average, 1 the fine-tuned copy itself.
+    """
+
+    budget: Budget
+    asked: int
+    rows: int
+    gamma: float
+
+
+@dataclass(frozen=True)
+class Gains:
+    """Errors on held-out samples, each minus another, over the other.
+
+    Attributes:
+        change: Of the relaxed copy beside the model.
+        plain: Of plain fine-tuning, for as many steps on the same batches, beside the model.
+        beyond: Of the relaxed copy beside the plain one.
+        over_soft: Of the relaxed copy beside the soft average, where there was one.
+    """
+
+    change: Estimate
+    plain: Estimate
+    beyond: Estimate
+    over_soft: Estimate | None
+
+    @property
+    def clear(self) -> bool:
+        """Whether the relaxed copy is better than all others, beyond the intervals."""
+        bars = (self.change, self.beyond, self.over_soft)
+        return all(bar.high < 0 for bar in bars if bar is not None)
+
+
+@dataclass(frozen=True)
 class Relaxed:
     """What relaxing came to.
 
@@ -52,14 +92,8 @@ class Relaxed:
         why: What it came to, or why it was not tried, in a sentence.
         group: The group that it was relaxed over.
         elements: How many copies of the model an answer takes.
-        budget: How it was trained; `steps` are those taken.
-        asked: Steps that were asked for; `budget.seconds` may allow fewer.
-        rows: Samples that it was trained on.
-        gamma: What is left of the asymmetric part: 0 is the average, 1 the fine-tuned copy itself.
-        change: Error of the relaxed copy minus the model's, over the model's, on held-out samples.
-        plain: The same of plain fine-tuning for as many steps on the same batches.
-        beyond: Error of the relaxed copy minus that of the plain one, over the latter.
-        over_soft: The same beside the soft average, where there was one.
+        training: How it was trained; None where it was not, or diverged.
+        gains: What that gained; None likewise.
     """
 
     tried: bool
@@ -67,20 +101,18 @@ class Relaxed:
     why: str
     group: str = ""
     elements: int = 1
-    budget: Budget | None = None
-    asked: int = 0
-    rows: int = 0
-    gamma: float | None = None
-    change: Estimate | None = None
-    plain: Estimate | None = None
-    beyond: Estimate | None = None
-    over_soft: Estimate | None = None
+    training: Training | None = None
+    gains: Gains | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Plain numbers."""
-        told = {n: v.to_dict() if isinstance(v, Estimate) else v for n, v in self.__dict__.items() if n != "budget"}
-        budget = self.budget
-        return {**told, "budget": None if budget is None else dict(budget.__dict__)}
+        training, gains = self.training, self.gains
+        told: dict[str, Any] = {n: v for n, v in self.__dict__.items() if n not in ("training", "gains")}
+        if training is not None:
+            told |= training.__dict__ | {"budget": dict(training.budget.__dict__)}
+        if gains is not None:
+            told |= {n: None if v is None else v.to_dict() for n, v in gains.__dict__.items()}
+        return told
 
 
 class _UntriedError(HaarError):
@@ -135,9 +167,9 @@ def relaxed(
         trained = _trained(model, symmetry, seen, budget, scale=scale, seed=seed, watch=watch)
     except DivergedError as error:
         why = f"Relaxing over {repair.symmetry.group.name} was tried and taken back, since training diverged: {error}."
-        return Relaxed(tried=True, kept=False, why=why, asked=budget.steps), repair
+        return Relaxed(tried=True, kept=False, why=why), repair
     except HaarError as error:
-        return Relaxed(tried=False, kept=False, why=f"Relaxing was not tried: {error}", asked=budget.steps), repair
+        return Relaxed(tried=False, kept=False, why=f"Relaxing was not tried: {error}"), repair
     errors = [
         squared_errors(predictions(one, held_out.inputs), held_out, scale)
         for one in (model, trained.plain, trained.relaxed, repair.model)
@@ -148,24 +180,20 @@ def relaxed(
         return ratio(one - other, other, level=1 - significance)
 
     soft = repair.action == "average softly"
+    gains = Gains(
+        beside(ours, before), beside(plain, before), beside(ours, plain), beside(ours, softly) if soft else None
+    )
+    training = Training(replace(budget, steps=trained.steps), budget.steps, len(seen.inputs), trained.gamma)
     told = Relaxed(
         tried=True,
-        kept=False,
+        kept=gains.clear,
         why="",
         group=symmetry.group.name,
         elements=trained.elements,
-        budget=replace(budget, steps=trained.steps),
-        asked=budget.steps,
-        rows=len(seen.inputs),
-        gamma=trained.gamma,
-        change=beside(ours, before),
-        plain=beside(plain, before),
-        beyond=beside(ours, plain),
-        over_soft=beside(ours, softly) if soft else None,
+        training=training,
+        gains=gains,
     )
-    bars = [one for one in (told.change, told.beyond, told.over_soft) if one is not None]
-    told = replace(told, kept=all(bar.high < 0 for bar in bars))
-    told = replace(told, why=_words(told, held_out))
+    told = replace(told, why=_words(told, training, gains, held_out))
     if not told.kept:
         return told, repair
     kept = Repair("relax", told.group, told.elements, False, audit.recommendation.sentence, trained.relaxed, symmetry)
@@ -337,20 +365,20 @@ def _fine_tuned(
     return made.eval()
 
 
-def _words(told: Relaxed, held_out: Samples) -> str:
+def _words(told: Relaxed, training: Training, gains: Gains, held_out: Samples) -> str:
     """What relaxing came to, in a sentence."""
-    budget, change, plain, beyond = told.budget, told.change, told.plain, told.beyond
-    if budget is None or change is None or plain is None or beyond is None:
-        return told.why
-    fewer = "" if budget.steps == told.asked else f" of the {told.asked} asked for, as {budget.seconds:g} s allow"
+    budget = training.budget
+    fewer = (
+        "" if budget.steps == training.asked else f" of the {training.asked} asked for, as {budget.seconds:g} s allow"
+    )
     figures = (
         f"on {len(held_out.inputs)} held-out samples ({held_out.independent} independent) the error changes by "
-        f"{change:+.1%}; equally long plain fine-tuning changes it by {plain:+.1%}, and beside that relaxing is "
-        f"{beyond:+.1%}"
+        f"{gains.change:+.1%}; equally long plain fine-tuning changes it by {gains.plain:+.1%}, and beside that "
+        f"relaxing is {gains.beyond:+.1%}"
     )
-    if told.over_soft is not None:
-        figures += f", beside the soft average {told.over_soft:+.1%}"
-    done = f"over {told.group} ({told.elements} copies, {budget.steps} steps{fewer}, gamma = {told.gamma:.2f})"
+    if gains.over_soft is not None:
+        figures += f", beside the soft average {gains.over_soft:+.1%}"
+    done = f"over {told.group} ({told.elements} copies, {budget.steps} steps{fewer}, gamma = {training.gamma:.2f})"
     if told.kept:
         return f"Relaxed {done}: {figures}."
     return f"Relaxing {done} was tried and taken back, since it is not clearly better than all of these: {figures}."

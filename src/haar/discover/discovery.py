@@ -11,7 +11,6 @@ from typing import Any
 from haar.actions import symmetry_to_dict
 from haar.discover.evaluated import Evaluated
 from haar.discover.field_problem import FieldSample
-from haar.discover.forms import kept_form
 from haar.discover.found import Found, Settings
 from haar.discover.gates import Gate
 from haar.discover.lie import Generated
@@ -87,7 +86,7 @@ class Discovery(Found, Report):
                 "floor": spectrum.floor,
             },
             "algebra": None if step is None else _algebra(step),
-            "form": kept_form(self),
+            "form": self.form,
             "scaling": self.scaling,
             "generators": self._told_generators(),
             "said": self.said,

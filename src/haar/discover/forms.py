@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from haar.groups.algebra import LieAlgebra
-
-if TYPE_CHECKING:
-    from haar.discover.found import Found
 
 #: Entries of a form below this part of the largest are told as 0, where generators are exact.
 _SMALL = 1e-6
@@ -19,19 +14,16 @@ _SMALL = 1e-6
 _ALIKE = 0.999
 
 
-def kept_form(found: Found) -> Float[Tensor, "n n"] | None:
+def kept_form(algebra: LieAlgebra, linear: Float[Tensor, "k n n"]) -> Float[Tensor, "n n"] | None:
     """The one indefinite form of inputs that all generators keep, in the coordinates as given; None where it is none.
 
     Its largest entry is 1 in size, and of its signs the rarer one is plus: diag(1, -1, -1, -1) for boosts.
 
     Args:
-        found: What was discovered.
+        algebra: The algebra found.
+        linear: What its generators do to inputs, but for shifts.
     """
-    algebra = found.algebra
-    if algebra is None or algebra.of_fields or algebra.dim < 2:
-        return None
-    linear = found.generators().a[:, :-1, :-1]
-    if not bool(linear.flatten(1).norm(dim=1).gt(0).all()):
+    if algebra.dim < 2 or not bool(linear.flatten(1).norm(dim=1).gt(0).all()):
         return None
     unit = linear / linear.flatten(1).norm(dim=1)[:, None, None]
     forms = LieAlgebra(unit, tolerance=algebra.tolerance).invariant_forms()
@@ -47,23 +39,24 @@ def kept_form(found: Found) -> Float[Tensor, "n n"] | None:
     return sign * form / form.abs().max()
 
 
-def told_form(found: Found) -> str:
-    """The form in a sentence; empty where there is none."""
-    form = kept_form(found)
-    if form is None:
-        return ""
+def told_form(algebra: LieAlgebra, form: Float[Tensor, "n n"]) -> str:
+    """The form in a sentence.
+
+    Args:
+        algebra: The algebra found.
+        form: What it keeps.
+    """
     values = torch.linalg.eigvalsh(form)
     signature = f"signature ({int((values > 0).sum())}, {int((values < 0).sum())})"
     diagonal = form.diagonal()
-    tolerance = max(_SMALL, 10 * (found.algebra.tolerance if found.algebra is not None else 0.0))
-    if float((form - diagonal.diag()).abs().max()) > tolerance:
+    if float((form - diagonal.diag()).abs().max()) > max(_SMALL, 10 * algebra.tolerance):
         return f"the found algebra keeps one quadratic form of the inputs, of {signature}; the file has its numbers"
     entries = ", ".join(f"{value:.3g}" for value in diagonal.tolist())
     text = f"the found algebra keeps the quadratic form diag({entries}) of the inputs, of {signature}"
     lorentz = torch.full_like(diagonal, -1.0)
     lorentz[0] = 1
     alike = float(diagonal @ lorentz / diagonal.norm() / lorentz.norm()) > _ALIKE
-    if alike and found.algebra is not None and found.algebra.name.startswith("so(1,"):
+    if alike and algebra.name.startswith("so(1,"):
         text += (
             f", the metric of space and time: haar audit --group 'SO(1,{len(form) - 1})' moves inputs by boosts too, "
             "over which there is no mean"
