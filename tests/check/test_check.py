@@ -70,7 +70,7 @@ def test_a_truth_that_leans_is_left_alone():
     done = check(Tilted(0.2), (x, Tilted(0.2)(x) + 0.01 * fields(seed=9)), symmetry=D4)
     assert done.action == "leave alone"
     assert done.repair.why
-    assert "haar relax" in done.commands[-1]
+    assert done.commands[-1] == "haar check MODEL DATA --relax   # train with as much symmetry as the data carry"
 
 
 def test_without_a_name_the_symmetry_is_found():
@@ -89,6 +89,18 @@ def test_no_symmetry_is_an_answer():
     assert done.symmetry is None
     assert done.summary.startswith("Left alone: no symmetry was found")
     assert [command.split()[1] for command in done.commands] == ["discover", "check"]
+
+
+def test_a_symmetry_in_other_units_is_told_with_the_way_to_audit_it(tmp_path):
+    units = torch.tensor([1.0, 10.0, 100.0], dtype=torch.float64)
+    x = torch.randn(300, 3, generator=torch.Generator().manual_seed(0), dtype=torch.float64) * units
+    done = check(lambda x: torch.tanh((x / units).square().sum(1, keepdim=True)), x, spoken=Spoken(found="found.json"))
+    assert done.discovery.symmetry.group.name == "SO(3)"
+    assert done.symmetry.group.order == 8  # the signs of its coordinates, which units leave alone
+    assert "SO(3) was found in other coordinates, such as other units or another origin" in done.summary
+    assert done.commands[0] == "haar audit MODEL DATA --symmetry found.json --out audit/"
+    plain = check(lambda x: torch.tanh((x / units).square().sum(1, keepdim=True)), x, spoken=Spoken())
+    assert plain.summary == done.summary
 
 
 def test_rotations_are_averaged_by_a_rule_that_is_not_called_exact():

@@ -11,7 +11,7 @@ import torch
 
 from haar.actions import Symmetry
 from haar.audit import Audit
-from haar.check import Check, Measured, Repair
+from haar.check import Budget, Check, Gains, Measured, Relaxed, Repair, Training
 from haar.check.check import chosen
 from haar.check.checked import Spoken
 from haar.check.sections import before_and_after
@@ -58,6 +58,7 @@ def outcome(*, repair=DONE, measured=SEEN, verdict="average", discovery=None, **
 
 def discovered(*steps, remarks=()):
     found = Mock(spec=Discovery, summary="The model has much.", staircase=list(steps), remarks=list(remarks))
+    found.coordinates, found.form_in_words = None, ""
     found.to_dict.return_value = {"kind": "discovery"}
     return found
 
@@ -161,8 +162,55 @@ def test_what_to_type_next(spoken, action, verdict, commands):
 )
 def test_training_is_proposed_where_averaging_is_not_enough(verdict, told):
     commands = outcome(verdict=verdict).commands
-    assert (commands[-1] == "haar relax --help   # train with as much symmetry as the data carry") is told
+    train = "# train with as much symmetry as the data carry"
+    assert (commands[-1] == f"haar check MODEL DATA --relax   {train}") is told
     assert len(outcome(verdict=None).commands) == 1
+    spoken = Spoken("m:f", "d.npz", "D4", "--fields p", "found.json")
+    last = outcome(verdict=verdict, spoken=spoken).commands[-1]
+    assert (last == f"haar check m:f d.npz --group 'D4' --fields p --relax   {train}") is told
+    untried = outcome(verdict=verdict, relaxed=Relaxed(tried=False, kept=False, why="No."))
+    assert (untried.commands[-1] == f"haar relax --help   {train}") is told
+    assert len(outcome(verdict=verdict, relaxed=RELAXED).commands) == 1
+
+
+RELAXED = Relaxed(
+    tried=True,
+    kept=True,
+    why="Relaxed over D4 (8 copies): much better.",
+    group="D4",
+    elements=8,
+    training=Training(Budget(steps=40), asked=150, rows=24, gamma=0.25),
+    gains=Gains(Estimate(-0.5, -0.6, -0.4), Estimate(-0.2, -0.3, -0.1), Estimate(-0.375, -0.5, -0.25), None),
+)
+
+
+@pytest.mark.parametrize("worse", [None, 0, 2, 3])
+def test_a_relaxed_copy_is_kept_where_every_interval_is_below_none(worse):
+    better, level = Estimate(-0.2, -0.3, -1e-9), Estimate(-0.2, -0.4, 0.0)
+    bars = [level if k == worse else better for k in range(4)]
+    assert Gains(*bars).clear is (worse is None)
+    assert Gains(*bars[:3], None).clear is (worse in (None, 3))
+    assert Gains(better, level, better, None).clear  # whether plain fine-tuning helps is not asked
+    assert not Gains(better, better, Estimate(-0.2, NAN, NAN), None).clear
+
+
+def test_relaxing_is_told_in_the_summary_whether_it_was_kept_or_not():
+    kept = outcome(repair=replace(DONE, action="relax", exact=False), relaxed=RELAXED)
+    assert kept.summary == (
+        "Relaxed over D4 (8 copies): much better; the defect goes from 0.2 [0.1, 0.3] to 1e-13 [0, 2e-13]."
+    )
+    assert kept.action == "relax"
+    assert kept.model is better
+    left = outcome(
+        repair=replace(DONE, action="leave alone"), relaxed=replace(RELAXED, kept=False, why="It was taken back.")
+    )
+    assert left.summary == "Left alone. Because. It was taken back."
+    softly = outcome(repair=replace(DONE, action="average softly"), relaxed=replace(RELAXED, kept=False, why="Back."))
+    assert softly.summary.endswith("to 1e-13 [0, 2e-13]. Back.")
+    told = kept.to_dict()["relaxed"]
+    assert (told["gamma"], told["asked"], told["budget"]["steps"], told["rows"]) == (0.25, 150, 40, 24)
+    assert told["beyond"] == {"value": -0.375, "low": -0.5, "high": -0.25}
+    assert outcome().to_dict()["relaxed"] is None
 
 
 def test_the_numbers_of_a_file():

@@ -57,7 +57,7 @@ def test_halves_hold_every_unit_once_and_the_larger_one_chooses(count, seen):
     [
         ((X, Y, torch.zeros(5)), "data: expected 6 clusters, one an input, got 5"),
         ((X, Y[:5]), "data: expected 6 labels, one an input, got 5"),
-        (torch.ones(6), r"data: expected real inputs \(rows, ...\) as one tensor.*got \(6,\); for models of several"),
+        (torch.ones(6), r"data: expected real inputs \(rows, ...\) as one tensor.*got \(6,\); x\[:, None\]"),
         ((None, Y), r"data: expected real inputs .*got none, \(6, 1\)"),
         ([(X, Y, Y, Y)], r"data: expected real inputs .*got \(6, 2\), \(6, 1\), \(6, 1\), \(6, 1\)"),
         ((X, "labels"), "data: expected tensors or arrays, got"),

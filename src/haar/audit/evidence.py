@@ -30,7 +30,13 @@ def evidence(found: Findings, group: Group) -> list[str]:
         _contradiction(found),
         _closed(found),
     )
+    if not group.is_compact:  # nothing of what follows from a mean, or from data that the group leaves alone
+        told = (_floor(found), _largest(found), _mse(found), _few(found))
     return [line for line in told if line]
+
+
+def _mse(found: Findings) -> str:
+    return "" if found.mse is None else f"MSE {found.mse:.3g}"
 
 
 def _floor(found: Findings) -> str:
@@ -64,7 +70,7 @@ def _alpha(found: Findings) -> str:
 def _labelled(found: Findings) -> str:
     if found.mse is None:
         return ""
-    return f"MSE {found.mse:.3g}" + (f", averaged {found.mse_after:.3g}" if found.mse_after else "")
+    return _mse(found) + (f", averaged {found.mse_after:.3g}" if found.mse_after else "")
 
 
 def _few(found: Findings) -> str:

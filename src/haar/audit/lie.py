@@ -259,4 +259,4 @@ def _both_sides(
 
 
 def _square(x: Tensor) -> float:
-    return float(x.detach().to(torch.float64).square().sum())
+    return float(x.detach().abs().to(torch.float64).square().sum())  # of complex numbers both parts

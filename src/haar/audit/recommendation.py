@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from haar.audit.evidence import evidence
-from haar.audit.findings import Findings, SubgroupFinding
+from haar.audit.findings import ElementDefect, Findings, SubgroupFinding
 from haar.groups import FiniteGroup, Group
 from haar.statistics import FEWEST, Estimate
 
@@ -92,6 +92,8 @@ def recommend(
     """
     name = f"the {len(elements)} elements given" if kind == "given" else group.name
     advice = _weigh(found, name, f" over {len(elements) - 1} random elements" if kind == "drawn" else "")
+    if not group.is_compact and found.broken and found.worst is not None:
+        advice = _without_a_mean(found.worst, name)
     if not moved and len(elements) > 1 and not found.broken:
         advice = _Advice("unclear", _UNMOVED.format(group=name))
     members = list(advice.subgroup.members) if advice.subgroup is not None else []
@@ -109,6 +111,16 @@ def recommend(
         names(members),
         members,
         names(list(found.holds)),
+    )
+
+
+def _without_a_mean(worst: ElementDefect, group: str) -> _Advice:
+    return _Advice(
+        "do not",
+        f"The model breaks {group}: its relative defect is {worst.relative.value:.2g} at a {worst.element}. There is "
+        "no mean over it, since it is not compact: train with moved copies of the data, or audit and average over the "
+        "rotations in it.",
+        group=group,
     )
 
 

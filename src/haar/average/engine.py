@@ -18,9 +18,10 @@ from haar.average.mover import Mover
 from haar.average.orbit_table import OrbitTables
 from haar.average.planner import Planned, Planner
 from haar.average.stabiliser import distinct_rows
-from haar.average.weighted import How, WeightedSet
+from haar.average.weighted import Given, How, WeightedSet
 from haar.average.windowed import OutputWindow, window_of
 from haar.errors import ArgumentError
+from haar.groups.door import check_compact
 from haar.probing import ForwardOnly, transformed
 from haar.probing.manners import by_position, mode_dependent_layers, refuse_train_mode
 from haar.probing.samples import check_samples, separate
@@ -86,6 +87,8 @@ class Averaged(Planned):
         check: bool = True,
     ) -> None:
         super().__init__()
+        if not isinstance(how, Given):
+            check_compact("symmetry", symmetry.group)
         is_number = isinstance(micro_batch, int) and not isinstance(micro_batch, bool) and micro_batch >= 1
         if not (micro_batch == "auto" or is_number):
             raise ArgumentError(

@@ -9,10 +9,13 @@ from torch import Tensor
 
 from haar.actions import Symmetry
 from haar.audit import audit
+from haar.check.answer import answerable
+from haar.check.budget import Budget
 from haar.check.checked import Check, Spoken
-from haar.check.measured import measure
-from haar.check.repair import carry_out, confirmed
-from haar.check.samples import Samples
+from haar.check.measured import Measured, measure
+from haar.check.relaxed import Relaxed, relaxed
+from haar.check.repair import Repair, carry_out, confirmed
+from haar.check.samples import Samples, check_moving
 from haar.data.molecules.structure_rows import as_rows
 from haar.discover import Discovery, discover
 from haar.discover.given import FEWEST, FewSamplesError
@@ -27,12 +30,17 @@ from haar.watch import Unwatched, Watch
 _ONE = "give lambda x: model(x, ...) with the others fixed; haar.audit and haar.average take models of several inputs"
 
 
+#: Where nothing was found.
+_NOTHING_TO_RELAX = "Relaxing was not tried: no symmetry was found to relax towards; name one that you suspect."
+
+
 @known_keywords
 def check(
     model: Any,
     data: Any,
     *,
     symmetry: Symmetry | None = None,
+    relax: bool | int | Budget = False,
     outputs: str = "auto",
     tolerance: float = 0.2,
     significance: float = 0.05,
@@ -54,6 +62,9 @@ def check(
             dictionaries by name as `haar.audit` takes them. Without labels the error is not measured. Or a list of
             ``ase.Atoms``, frames of one molecule: rows of positions, labelled by their energies where all have them.
         symmetry: What is asked of the model; by default what `haar.discover` finds.
+        relax: Whether a copy of the model is trained with as much symmetry as the data carry, where averaging is not
+            what helps: True, a number of steps, or a `Budget`. It is kept where held-out errors are smaller than those
+            of the model, and of plain fine-tuning for as many steps.
         outputs: For the discovery, as there.
         tolerance: Likewise.
         significance: Level of tests and intervals.
@@ -87,8 +98,11 @@ def check(
     check_arguments(model, 1, way_out=_ONE)
     if symmetry is not None:
         check_symmetry(symmetry)
+        check_moving(symmetry)
     check_seed(seed)
+    budget = Budget.of(relax)
     samples = Samples.of(given_batches(data, model, symmetry), symmetry)
+    samples = answerable(model, samples)
     seen, held_out = samples.halves(seed)
     found: Discovery | None = None
     if symmetry is None:
@@ -97,8 +111,9 @@ def check(
                 model, samples, seen, outputs=outputs, tolerance=tolerance, significance=significance, seed=seed
             )
             advance()
-        symmetry = chosen(found.staircase) if found.coordinates is None else None
-    audited, repair, measured = None, None, None
+        # finite steps act on inputs as they are given, whatever the coordinates of the largest symmetry
+        symmetry = chosen(found.staircase if found.coordinates is None else list(found.finite))
+    audited, repair, measured, told = None, None, None, None
     if symmetry is not None:
         symmetry.check_inputs((seen.inputs,))
         audited = audit(
@@ -106,21 +121,23 @@ def check(
             symmetry,
             seen.given() if seen.labels is not None else seen.inputs,
             scale=scale,
-            batch_size=batch_size,
+            batch_size=_rows_at_a_time(batch_size, len(seen.inputs)),
             clusters=seen.units,
             significance=significance,
             seed=seed,
             watch=watch,
         )
+        broadcast = None if scale is None else scale.reshape(-1, *[1] * (samples.inputs.ndim - 2))
+        options = {"scale": broadcast, "significance": significance, "seed": seed, "watch": watch}
         with undisturbed(model):
             repair = carry_out(model, audited, seen, seed=seed)
-        broadcast = None if scale is None else scale.reshape(-1, *[1] * (samples.inputs.ndim - 2))
-        with watch.stage("measuring", 1) as advance, torch.no_grad():
-            measured = measure(
-                (model, repair.model), repair.symmetry, held_out, scale=broadcast, significance=significance, seed=seed
-            )
-            advance()
+        measured = _measured(model, repair, held_out, options)
         repair = confirmed(repair, model, measured)
+        if budget is not None:
+            told, repair = relaxed(repair, model, audited, (seen, held_out), budget, **options)
+            measured = _measured(model, repair, held_out, options) if told.kept else measured
+    elif budget is not None:
+        told = Relaxed(tried=False, kept=False, why=_NOTHING_TO_RELAX)
     return Check(
         model,
         symmetry=symmetry,
@@ -128,9 +145,24 @@ def check(
         audit=audited,
         repair=repair,
         measured=measured,
+        relaxed=told,
         example=samples.inputs[:1],
         spoken=spoken,
     )
+
+
+def _rows_at_a_time(asked: int, rows: int) -> int:
+    """The least number from that asked for that leaves no row alone at the end: a model may squeeze it away."""
+    return next((size for size in range(asked, rows) if rows % size != 1), asked) if rows > 1 and asked > 1 else asked
+
+
+def _measured(model: Any, repair: Repair, held_out: Samples, options: dict[str, Any]) -> Measured:
+    """The model and the repaired one on held-out samples."""
+    told = {name: value for name, value in options.items() if name != "watch"}
+    with options["watch"].stage("measuring", 1) as advance, torch.no_grad():
+        made = measure((model, repair.model), repair.symmetry, held_out, **told)
+        advance()
+    return made
 
 
 def _discovered(

@@ -25,6 +25,7 @@ class Check(Outcome, Report):
         audit: The audit on the samples that may choose; None where there is no symmetry.
         repair: What was carried out; None likewise.
         measured: What that did on held-out samples; None likewise.
+        relaxed: What training with a part of the symmetry came to; None where it was not asked for.
         example: One input, with which the repaired model is written.
         spoken: How the user names things.
 
@@ -65,6 +66,7 @@ class Check(Outcome, Report):
             "exact": None if repair is None else repair.exact,
             "why": "" if repair is None else repair.why,
             "asked": None if self.symmetry is None else self.symmetry.group.name,
+            "relaxed": None if self.relaxed is None else self.relaxed.to_dict(),
             "measured": None if self.measured is None else self.measured.to_dict(),
             "written": None if self.written is None else self.written.name,
             "commands": self.commands,

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Inexact
 from torch import Tensor
 
 from haar.actions import Symmetry
 from haar.check.samples import Samples
-from haar.probing import undisturbed
+from haar.probing import pieces, undisturbed
 from haar.statistics import Estimate, ratio
 
 #: Random elements that defects are measured at, beside generators; and samples in one forward pass.
@@ -73,15 +73,15 @@ def measure(
     group = symmetry.group
     drawn = group.sample(_ELEMENTS, torch.Generator().manual_seed(seed))
     elements = [g for g in (*group.generators(), *drawn) if not bool(group.equal(g, group.identity()))]
-    outputs = [_run(model, held_out.inputs) for model in models]
-    spread = _per_unit((outputs[0] - outputs[0].mean(0)).square().flatten(1).sum(1), held_out)
+    outputs = [predictions(model, held_out.inputs) for model in models]
+    spread = _sizes(outputs[0] - outputs[0].mean(0), held_out)
     defects = [
         _worst([_defect(model, symmetry, g, held_out, y) for g in elements], spread, significance)
         for model, y in zip(models, outputs, strict=True)
     ]
     losses: list[Estimate | None] = [None, None, None]
     if held_out.labels is not None:
-        errors = [_errors(y, held_out, scale) for y in outputs]
+        errors = [squared_errors(y, held_out, scale) for y in outputs]
         entries = _per_unit(torch.full((len(held_out.inputs),), float(outputs[0][0].numel())).double(), held_out)
         level = 1 - significance
         losses = [
@@ -94,15 +94,22 @@ def measure(
     )
 
 
-def _run(model: Callable[..., Any], x: Tensor) -> Tensor:
+def predictions(model: Callable[..., Any], x: Tensor) -> Inexact[Tensor, "rows *out"]:
+    """What a model gives, in eval mode and a few samples at a time; in double precision.
+
+    Args:
+        model: The model.
+        x: Inputs.
+    """
     with undisturbed(model), torch.no_grad():
-        return torch.cat([model(part) for part in x.split(_AT_ONCE)]).detach().to(torch.float64)
+        y = torch.cat([model(part) for part in pieces(x, _AT_ONCE)]).detach()
+    return y.to(torch.complex128 if y.is_complex() else torch.float64)
 
 
 def _defect(model: Callable[..., Any], symmetry: Symmetry, g: Tensor, samples: Samples, y: Tensor) -> Tensor:
     (moved,) = symmetry.act_inputs(g, (samples.inputs,))
-    wrong = _run(model, moved) - symmetry.act_outputs(g, y)
-    return _per_unit(wrong.square().flatten(1).sum(1), samples)
+    wrong = predictions(model, moved) - symmetry.act_outputs(g, y)
+    return _sizes(wrong, samples)
 
 
 def _worst(tops: list[Tensor], spread: Tensor, significance: float) -> Estimate:
@@ -110,12 +117,24 @@ def _worst(tops: list[Tensor], spread: Tensor, significance: float) -> Estimate:
     return max(made, key=lambda estimate: estimate.value)
 
 
-def _errors(y: Tensor, samples: Samples, scale: Tensor | None) -> Float[Tensor, " units"]:
+def squared_errors(y: Tensor, samples: Samples, scale: Tensor | None) -> Float[Tensor, " units"]:
+    """The sum of squared errors of every independent unit; zeros without labels.
+
+    Args:
+        y: Predictions.
+        samples: Inputs and labels.
+        scale: What errors are divided by, broadcast against one output.
+    """
     labels = samples.labels
-    wrong = y - (y if labels is None else labels.to(torch.float64).reshape(y.shape))
+    wrong = y - (y if labels is None else labels.to(y.dtype).reshape(y.shape))
     if scale is not None:
         wrong = wrong / scale.to(torch.float64)
-    return _per_unit(wrong.square().flatten(1).sum(1), samples)
+    return _sizes(wrong, samples)
+
+
+def _sizes(wrong: Tensor, samples: Samples) -> Float[Tensor, " units"]:
+    """Squares of real or complex numbers, summed over every unit."""
+    return _per_unit(wrong.abs().square().reshape(len(wrong), -1).sum(1), samples)
 
 
 def _per_unit(values: Float[Tensor, " rows"], samples: Samples) -> Float[Tensor, " units"]:

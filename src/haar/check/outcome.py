@@ -12,11 +12,14 @@ from torch import Tensor
 from haar.actions import Symmetry
 from haar.audit import Audit
 from haar.check.measured import Measured
+from haar.check.relaxed import Relaxed
 from haar.check.repair import Repair
 from haar.discover import Discovery
 
 #: Files of arrays: what is measured along trajectories needs a data set.
 _ARRAYS = (".npz", ".npy", ".csv", ".txt", ".safetensors", ".pt", ".pth")
+
+_TRAIN = "train with as much symmetry as the data carry"
 
 
 @dataclass(frozen=True)
@@ -49,6 +52,7 @@ class Outcome:
         audit: The audit on the samples that may choose; None where there is no symmetry.
         repair: What was carried out; None likewise.
         measured: What that did on held-out samples; None likewise.
+        relaxed: What training with a part of the symmetry came to; None where it was not asked for.
         example: One input, with which the repaired model is written.
         spoken: How the user names things.
     """
@@ -64,9 +68,11 @@ class Outcome:
         measured: Measured | None,
         example: Tensor,
         spoken: Spoken,
+        relaxed: Relaxed | None = None,
     ) -> None:
         self.symmetry, self.discovery, self.audit = symmetry, discovery, audit
         self.repair, self.measured, self.spoken = repair, measured, spoken
+        self.relaxed = relaxed
         self.model = model if repair is None else repair.model
         self.written: Path | None = None
         self.not_written = ""
@@ -74,12 +80,28 @@ class Outcome:
 
     @property
     def action(self) -> str:
-        """``"average"``, ``"average softly"`` or ``"leave alone"``."""
+        """``"average"``, ``"average softly"``, ``"relax"`` or ``"leave alone"``."""
         return "leave alone" if self.repair is None else self.repair.action
 
     @property
     def summary(self) -> str:
         """The answer: what was done, what it changed, and why."""
+        tried = self.relaxed.why if self.relaxed is not None and self.action != "relax" else ""
+        form = "" if self.discovery is None else self.discovery.form_in_words
+        kept = f"{form[:1].upper()}{form[1:]}." if form else ""
+        return " ".join(part for part in (self._of_repair(), tried, self._elsewhere(), kept) if part)
+
+    def _elsewhere(self) -> str:
+        """Where the largest symmetry acts, if not on inputs as they are given: there it is audited, not here."""
+        found = self.discovery
+        if found is None or found.coordinates is None or found.symmetry is None:
+            return ""
+        return (
+            f"{found.symmetry.group.name} was found in other coordinates, such as other units or another origin, which "
+            "haar audit --symmetry takes from the file of the discovery; a check repairs in those that are given."
+        )
+
+    def _of_repair(self) -> str:
         if self.repair is None or self.measured is None:
             told = "" if self.discovery is None else self.discovery.summary
             return f"Left alone: no symmetry was found that averaging could use. {told}".strip()
@@ -88,6 +110,8 @@ class Outcome:
             return f"Left alone. {done.why}"
         copies = f"{done.elements} copies" + ("" if done.exact else ", not exact")
         defect = f"the defect goes from {seen.defect_before:.2g} to {seen.defect_after:.2g}"
+        if done.action == "relax" and self.relaxed is not None:
+            return f"{self.relaxed.why.removesuffix('.')}; {defect}."
         if seen.change is None:
             return f"{_done(done)} ({copies}): {defect}; without labels the error was not measured. {done.why}"
         change = seen.change
@@ -102,23 +126,32 @@ class Outcome:
         """What to type next."""
         named = f"--group '{self.spoken.group}'" if self.spoken.group else ""
         named = f"--symmetry {self.spoken.found}" if self.spoken.found else named
+        elsewhere = bool(self.spoken.found) and self._elsewhere() != ""
         if self.spoken.structures:
             return [f"haar audit --ase {self.spoken.model} {self.spoken.data} --out audit/"]
         both = " ".join(word for word in (self.spoken.model, self.spoken.data, named, self.spoken.options) if word)
-        if self.symmetry is None:
+        if self.symmetry is None and not elsewhere:
             both = " ".join(w for w in (self.spoken.model, self.spoken.data, self.spoken.options) if w)
             return [f"haar discover {both}", f"haar check {both} --group GROUP"]
         told = [f"haar audit {both} --out audit/"]
         told += self._of_averages(both, named)
         if self.audit is not None and self.audit.recommendation.verdict in ("do not", "unclear", "soft"):
-            told.append("haar relax --help   # train with as much symmetry as the data carry")
+            told += self._of_training()
         return told
+
+    def _of_training(self) -> list[str]:
+        """What trains with a part of the symmetry; nothing where that was done, or tried."""
+        if self.relaxed is not None:
+            return [] if self.relaxed.tried else [f"haar relax --help   # {_TRAIN}"]
+        named = f"--group '{self.spoken.group}'" if self.spoken.group else ""
+        words = (self.spoken.model, self.spoken.data, named, self.spoken.options)
+        return [f"haar check {' '.join(word for word in words if word)} --relax   # {_TRAIN}"]
 
     def _of_averages(self, both: str, named: str) -> list[str]:
         """What measures and writes the average over a named group, where DATA is of a kind that these commands take."""
         spoken = self.spoken
         arrays = Path(spoken.data).suffix in _ARRAYS
-        if not spoken.group or self.action == "leave alone" or (arrays and "--fields" not in spoken.options):
+        if not spoken.group or self.action in ("leave alone", "relax") or (arrays and "--fields" not in spoken.options):
             return []
         one = " ".join(word for word in (spoken.model, "--data", spoken.data, named, spoken.options) if word)
         averaged = f"haar average {one} -o averaged.pt2"

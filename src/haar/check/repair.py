@@ -15,7 +15,7 @@ from haar.check.samples import Samples
 from haar.errors import ArgumentError
 from haar.groups import FiniteGroup, Group, LieGroup
 
-Action = Literal["average", "average softly", "leave alone"]
+Action = Literal["average", "average softly", "relax", "leave alone"]
 
 #: Degree of the quadrature of a Lie group, and elements that are drawn of a group too large for all of them.
 _DEGREE, _DRAWN = 4, 32
@@ -26,7 +26,7 @@ class Repair:
     """What was carried out.
 
     Attributes:
-        action: ``"average"``, ``"average softly"`` or ``"leave alone"``.
+        action: ``"average"``, ``"average softly"``, ``"relax"`` or ``"leave alone"``.
         group: The group or subgroup that it is about; empty where nothing was done.
         elements: How many copies of the model an answer takes.
         exact: Whether the repaired model is equivariant to rounding.

@@ -55,6 +55,7 @@ class Samples:
             if part is not None and len(part) != len(inputs):
                 raise ArgumentError("data", expected=f"{len(inputs)} {name}, one an input", got=len(part))
         check_finite("data", (inputs, labels))
+        check_finite("clusters", marks)
         return cls(inputs, labels, units)
 
     @property
@@ -88,6 +89,21 @@ class Samples:
         return Samples(self.inputs[chosen], None if self.labels is None else self.labels[chosen], self.units[chosen])
 
 
+def check_moving(symmetry: Symmetry) -> None:
+    """Refuse a group of one element, under which everything is symmetric.
+
+    Args:
+        symmetry: What is asked of the model.
+
+    Raises:
+        ArgumentError: If its group has no other.
+    """
+    if symmetry.group.order == 1:
+        raise ArgumentError(
+            "symmetry", expected="a group with more than one element", got=f"{symmetry.group.name}, of order 1"
+        )
+
+
 def _is_rows(data: Any) -> bool:
     if isinstance(data, (Tensor, np.ndarray)):
         return True
@@ -107,7 +123,7 @@ def _parts(batch: Any, symmetry: Symmetry | None) -> tuple[Tensor, Tensor | None
             "data",
             expected="real inputs (rows, ...) as one tensor, with labels and clusters if there are any",
             got=", ".join(str(tuple(part.shape)) if isinstance(part, Tensor) else "none" for part in made),
-            way_out=_SEVERAL,
+            way_out="x[:, None] makes rows of numbers" if first is not None and first.ndim == 1 else _SEVERAL,
         )
     labels, marks = (*made, None, None)[1:3]
     return first, labels, marks

@@ -16,6 +16,12 @@ if TYPE_CHECKING:
     from haar.check.measured import Measured
     from haar.check.outcome import Outcome
 
+#: The staircase is in the scale of the discovery, not of the rest of the page.
+_SCALE = (
+    "Defects of finite groups: 1 is what unrelated answers differ by, sqrt(2) times the spread of the predictions, in "
+    "which defects are told elsewhere on this page. Of continuous ones: 1 is a generator unrelated to the model."
+)
+
 
 def sections(check: Outcome) -> list[Section]:
     """All sections of a page.
@@ -103,6 +109,6 @@ def _staircase(check: Outcome) -> Section:
         [step.name, step.kind, step.size, step.grade, *_cells(step.defect), step.outside] for step in found.staircase
     ]
     columns = ("symmetry", "kind", "size", "grade", "defect", "from", "to", "outside")
-    table = Table("What the model has", columns, rows) if rows else None
+    table = Table("What the model has", columns, rows, note=_SCALE) if rows else None
     remarks = "\n\n".join(found.remarks)
     return Section("Which symmetry the model has", text=f"{found.summary}\n\n{remarks}".strip(), table=table)

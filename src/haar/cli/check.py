@@ -13,7 +13,7 @@ from haar.errors import ArgumentError, HaarError
 
 if TYPE_CHECKING:
     from haar.actions import Symmetry
-    from haar.check import Check
+    from haar.check import Budget, Check
     from haar.cli.model_file import LoadedModel
 
 
@@ -21,8 +21,9 @@ if TYPE_CHECKING:
 def check(told: CheckOptions) -> None:
     """Find the symmetry of MODEL on DATA, audit it, and do what the evidence recommends.
 
-    The model is averaged, over the group or the subgroup that is left, or left alone. Half of the trajectories choose;
-    the others measure error and defect before and after. The answer is one page, the repaired model a file.
+    The model is averaged, over the group or the subgroup that is left, or left alone; with --relax a copy is trained
+    with as much symmetry as the data carry. Half of the trajectories choose; the others measure error and defect before
+    and after. The answer is one page, the repaired model a file.
     """
     from haar.cli.model_file import load_model
     from haar.cli.options import named_on_the_command_line
@@ -30,6 +31,7 @@ def check(told: CheckOptions) -> None:
     from haar.cli.structures import holds_structures, names_calculator
     from haar.cli.well_data import is_well
 
+    budget = _budget(told)
     structures = holds_structures(told.model, told.data)
     fields = not structures and is_well(told.data)
     loaded = None
@@ -45,7 +47,7 @@ def check(told: CheckOptions) -> None:
         ProgressBars(quiet=told.as_json) as bars,
         named_on_the_command_line(data="DATA", model="MODEL", symmetry="--group"),
     ):
-        report = _checked(told, given, bars)
+        report = _checked(told, given, budget, bars)
     if loaded is not None:
         _write_model(report, told.out)
     _tell(report, told)
@@ -77,7 +79,26 @@ def _tell(report: Check, told: CheckOptions) -> None:
         screen.print(f"next: {command}", highlight=False, soft_wrap=True)
 
 
-def _checked(told: CheckOptions, given: tuple[Any, Symmetry | None, Any, Any], bars: Any) -> Check:
+def _budget(told: CheckOptions) -> Budget | None:
+    """How long is trained; None where that was not asked for.
+
+    Raises:
+        ArgumentError: If it is told how long, and not to train.
+    """
+    from haar.check import Budget
+
+    told_how_long = {"steps": told.steps, "seconds": told.seconds}
+    given = {name: value for name, value in told_how_long.items() if value is not None}
+    if not told.relax:
+        for name, value in given.items():
+            raise ArgumentError(f"--{name}", expected="--relax beside it", got=f"{value} alone")
+        return None
+    return Budget(**given)  # type: ignore[arg-type]
+
+
+def _checked(
+    told: CheckOptions, given: tuple[Any, Symmetry | None, Any, Any], budget: Budget | None, bars: Any
+) -> Check:
     from haar.check import check as run
     from haar.check.checked import Spoken
     from haar.data.molecules.structure_rows import EnergyOfPositions
@@ -98,8 +119,11 @@ def _checked(told: CheckOptions, given: tuple[Any, Symmetry | None, Any, Any], b
         "" if told.group else str(found),
         structures=structures,
     )
-    report = run(module, rows, symmetry=symmetry, scale=scale, seed=told.seed, spoken=spoken, watch=bars)
-    if report.discovery is not None and report.symmetry is not None:
+    options = {"symmetry": symmetry, "scale": scale, "seed": told.seed, "spoken": spoken, "watch": bars}
+    report = run(module, rows, relax=budget or False, **options)
+    if report.discovery is not None and report.discovery.coordinates is not None:
+        report.discovery.save(found)
+    elif report.discovery is not None and report.symmetry is not None:
         _save_found(report, found)
     return report
 

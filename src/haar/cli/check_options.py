@@ -8,7 +8,19 @@ from typing import Annotated
 
 import typer
 
-from haar.cli.options import FactoryArg, Fields, History, Model, Weights, count_option, folder_option, seed_option
+from haar.cli.options import (
+    FactoryArg,
+    Fields,
+    History,
+    Model,
+    Weights,
+    count_option,
+    folder_option,
+    positive_option,
+    seed_option,
+    steps_option,
+)
+from haar.limits import FEWEST_STEPS
 
 
 @dataclass(frozen=True)
@@ -42,6 +54,21 @@ class CheckOptions:
     samples: Annotated[
         int | None,
         count_option("What to look at, spread evenly; by default 64 windows, 2048 rows, 256 frames.", least=4),
+    ] = None
+    relax: Annotated[
+        bool,
+        typer.Option(
+            "--relax",
+            help="Where averaging is not what helps, train a copy with as much symmetry as the data carry, and keep it "
+            "if it is better than plain training as long.",
+        ),
+    ] = False
+    steps: Annotated[
+        int | None, steps_option("With --relax: steps of training, 150 by default.", least=FEWEST_STEPS)
+    ] = None
+    seconds: Annotated[
+        float | None,
+        positive_option("With --relax: as many steps are taken as fit into so long, 60 by default."),
     ] = None
     seed: Annotated[int, seed_option("Of the halves and everything drawn.")] = 0
     out: Annotated[

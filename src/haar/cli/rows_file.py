@@ -38,15 +38,31 @@ def read_rows(data: Path, *, most: int) -> tuple[Tensor, Tensor | None, Tensor |
     x, y, marks = (_named(held, names) for names in (_INPUTS, _LABELS, _CLUSTERS))
     if x is None:
         raise DataError(f"{data}: no x ({', '.join(_INPUTS)}); it holds {', '.join(sorted(held))}")
-    for name, part in (("y", y), ("clusters", marks)):
+    parts = [_numbers(f"{data}: {name}", part) for name, part in (("x", x), ("y", y), ("clusters", marks))]
+    for name, part in zip(("y", "clusters"), parts[1:], strict=True):
         if part is not None and len(part) != len(x):
             raise DataError(f"{data}: expected {len(x)} rows of {name}, as of x, got {len(part)}")
     rows = _spread(len(x), most)
-    made = [None if part is None else torch.from_numpy(np.ascontiguousarray(part))[rows] for part in (x, y, marks)]
+    made = [None if part is None else part[rows] for part in parts]
     inputs = made[0]
     if inputs is None or inputs.ndim < 2 or not inputs.is_floating_point():
         raise DataError(f"{data}: expected x as rows of real numbers, got {x.dtype} {x.shape}")
     return inputs, made[1], made[2]
+
+
+def _numbers(what: str, array: np.ndarray | None) -> Tensor | None:
+    """Rows of numbers, real or complex, in this machine's byte order.
+
+    Raises:
+        DataError: If it holds words, dates or the like, or is one number.
+    """
+    if array is None:
+        return None
+    if array.dtype.kind not in "fciub" or array.dtype.itemsize > (16 if array.dtype.kind == "c" else 8):
+        raise DataError(f"{what}: expected numbers, got {array.dtype}")
+    if not array.ndim:
+        raise DataError(f"{what}: expected rows, got one number")
+    return torch.from_numpy(np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("=")))
 
 
 def grid_of_rows(data: Path, group: str) -> tuple[int, ...]:

@@ -86,6 +86,7 @@ class Discovery(Found, Report):
                 "floor": spectrum.floor,
             },
             "algebra": None if step is None else _algebra(step),
+            "form": self.form,
             "scaling": self.scaling,
             "generators": self._told_generators(),
             "said": self.said,

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from haar.errors import ArgumentError, DataError
 from haar.probing.manners import unwritten
+from haar.probing.pieces import pieces
 from haar.probing.undisturbed import undisturbed
 
 #: Samples that are evaluated at once.
@@ -93,7 +94,7 @@ class FlatModel:
     def __call__(self, x: Float[Tensor, "b n"]) -> Float[Tensor, "b m"]:
         """Outputs in float64."""
         with undisturbed(self.model), torch.no_grad():
-            return torch.cat([self._run(part.to(self.dtype)) for part in x.split(_CHUNK)]).to(torch.float64)
+            return torch.cat([self._run(part.to(self.dtype)) for part in pieces(x, _CHUNK)]).to(torch.float64)
 
     def twice(self, x: Float[Tensor, "b n"]) -> tuple[Float[Tensor, "b m"], Float[Tensor, "b m"]]:
         """Outputs of two calls, one after the other: the random numbers of the second are others."""
@@ -105,7 +106,7 @@ class FlatModel:
         """Derivatives, by one reverse pass an output; by central differences where the model has none."""
         with undisturbed(self.model):
             if self.derivative == "exact":
-                parts = [self._reverse(part.to(self.dtype)) for part in x.split(_CHUNK)]
+                parts = [self._reverse(part.to(self.dtype)) for part in pieces(x, _CHUNK)]
                 if all(part is not None for part in parts):
                     return torch.cat([part for part in parts if part is not None]).to(torch.float64)
                 self.derivative = "differences"
@@ -210,7 +211,9 @@ def check_manners(model: FlatModel, x: Tensor, generator: torch.Generator) -> No
             way_out="fix its random numbers, or give the mean over draws as a function",
         )
     order = torch.randperm(len(x), generator=generator)[: len(some)]
-    apart, together = torch.cat([model(x[i : i + 1]) for i in order[:4]]), model(x[order])[:4]
+    # Two at a time: a model that squeezes, or takes a spread, has no answer for one alone.
+    pairs = [order[[k, (k + 1) % len(order)]] for k in range(min(4, len(order)))]
+    apart, together = torch.cat([model(x[pair])[:1] for pair in pairs]), model(x[order])[:4]
     if float((apart - together).abs().max()) > _STEADY * 100 * model.eps * size:
         raise ArgumentError(
             "model",

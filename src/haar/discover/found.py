@@ -14,6 +14,7 @@ from haar.discover.coordinates import Coordinates
 from haar.discover.evaluated import Evaluated, FlatModel
 from haar.discover.field_lie import field_continuous
 from haar.discover.field_problem import FieldProblem, FieldSample
+from haar.discover.forms import kept_form, told_form
 from haar.discover.lie import Continuous, Generated, Sought, continuous, generators, halves
 from haar.discover.rows import Pair
 from haar.discover.spectrum import Spectrum
@@ -163,6 +164,19 @@ class Found:
         return generators(self.continuous, step)
 
     @property
+    def form(self) -> Tensor | None:
+        """The one indefinite quadratic form of inputs that the largest algebra keeps, such as a metric; or None."""
+        if self.algebra is None or self.algebra.of_fields:
+            return None
+        return kept_form(self.algebra, self.generators().a[:, :-1, :-1])
+
+    @property
+    def form_in_words(self) -> str:
+        """The same in a sentence; empty where there is none."""
+        form = self.form
+        return "" if form is None or self.algebra is None else told_form(self.algebra, form)
+
+    @property
     def staircase(self) -> list[Step]:
         """Symmetries established: algebras, then finite groups."""
         found = self.continuous
@@ -216,7 +230,7 @@ class Found:
         if found is not None and NEARLY_LINEAR < found.linear_share < 1 - 1e-8:
             told.append(f"the model is nearly linear: an affine map gives {found.linear_share:.1%} of its variance")
         told += [] if self._largest is None else _reversals(self._largest)
-        return told
+        return told + [text for text in (self.form_in_words,) if text]
 
 
 def _reversals(step: Generated) -> list[str]:

@@ -27,6 +27,7 @@ from haar.groups.group import Group, Motion
 from haar.groups.implicit import SignGroup, SymmetricGroup
 from haar.groups.lie import SU2, LieGroup, design
 from haar.groups.listed_symmetric import ListedSymmetric
+from haar.groups.lorentz import LorentzGroup
 from haar.groups.permutation import PermutationGroup, permutation_group
 from haar.groups.products import FiniteProduct, MixedProduct, product
 from haar.groups.rotations import SO, O, RotationGroup
@@ -47,6 +48,7 @@ __all__ = [
     "Group",
     "LieGroup",
     "ListedSymmetric",
+    "LorentzGroup",
     "MixedProduct",
     "Motion",
     "O",

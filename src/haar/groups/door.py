@@ -75,6 +75,29 @@ def check_group(argument: str, value: object) -> None:
         raise ArgumentError(argument, expected="a haar.groups.Group", got=_short(value), way_out=_hint(value))
 
 
+def check_compact(argument: str, group: Group) -> None:
+    """Refuse a group over which there is no mean.
+
+    Args:
+        argument: Name of the argument as the caller wrote it.
+        group: The group.
+
+    Raises:
+        ArgumentError: With what can be done in place of the mean.
+
+    Example:
+        >>> from haar.groups import SO
+        >>> check_compact("symmetry", SO(3))
+    """
+    if not group.is_compact:
+        raise ArgumentError(
+            argument,
+            expected="a compact group, over which there is a mean",
+            got=group.name,
+            way_out="average over the rotations in it, or nearly: how=haar.average.Given(elements), AgainstDensity",
+        )
+
+
 def check_enumerated(argument: str, value: object) -> None:
     """Refuse what is no enumerated group.
 

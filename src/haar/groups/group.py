@@ -32,7 +32,7 @@ class Motion:
 
 
 class Group(Hosted, ABC):
-    """A compact group; batches of elements are tensors of shape ``(*batch, *element_shape)``.
+    """A group, compact unless it says so; batches of elements are tensors of shape ``(*batch, *element_shape)``.
 
     Enumerated finite groups have integer elements (``element_shape == ()``); implicit ones have rows (a permutation,
     a vector of signs); Lie groups have matrices in float64.
@@ -44,6 +44,7 @@ class Group(Hosted, ABC):
         space_dim: Dimension of the grid whose points it moves, or None when it moves none.
         grid_shape: Cells along every axis of the one grid that it moves, or None when it moves grids of any size.
         defining_dim: Dimension of its defining representation, or None when it has none.
+        is_compact: Whether there is a mean over it; else its elements can be applied, inverted and drawn, and no more.
     """
 
     name: str
@@ -53,6 +54,7 @@ class Group(Hosted, ABC):
     grid_shape: tuple[int, ...] | None = None
     defining_dim: int | None = None
     is_finite: bool = True
+    is_compact: bool = True
 
     @property
     @abstractmethod
@@ -77,7 +79,7 @@ class Group(Hosted, ABC):
 
     @abstractmethod
     def sample(self, count: int, generator: torch.Generator | None = None) -> Tensor:
-        """Draw elements from the Haar measure: shape ``(count, *element_shape)``."""
+        """Draw elements from the Haar measure, if there is one: shape ``(count, *element_shape)``."""
 
     def class_rule(self, degree: int = 0) -> ClassRule | None:
         """Elements ``(m, *element_shape)`` and weights ``(m,)`` that average class functions exactly; None if unknown.

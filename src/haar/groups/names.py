@@ -20,6 +20,7 @@ from haar.groups.catalogue import (
 from haar.groups.finite import FiniteGroup
 from haar.groups.grid import grid_group
 from haar.groups.group import Group
+from haar.groups.lorentz import LorentzGroup
 from haar.groups.rotations import SO, O
 
 #: Names without regard to case, and the group for their number (0 where they have none) and the grid's axes (0: none).
@@ -39,7 +40,8 @@ _NAMES: tuple[tuple[str, Callable[[int, int], Group]], ...] = (
     (r"reflections", lambda _, dim: reflections(dim)),
 )
 _LARGEST = 2048
-_ANYWHERE = "C4, D4, S3, O, Oh, I, Ih, Ci, C4v, SO3, O3 or reflections:2"
+_BOOSTED = r"(?:lorentz|so\(1,([1-9])\))(?::([0-9]+\.?[0-9]*))?"
+_ANYWHERE = "C4, D4, S3, O, Oh, I, Ih, Ci, C4v, SO3, O3, lorentz or reflections:2"
 _ON_GRIDS = {1: "reflections", 2: "C2, C4, D1, D2, D4, reflections", 3: "C4, C4v, O, Oh, reflections"}
 
 
@@ -50,7 +52,8 @@ def named_group(
 
     Args:
         text: C4, D6, S3, SO3 or SO(3), O3, O, Oh, I, Ih, Ci (the inversion of space), C4v (the symmetry of a square
-            column), or reflections:2 (of so many axes). On a grid one that moves it, where C4 on three axes turns about
+            column), reflections:2 (of so many axes), or lorentz, SO(1,3), with boosts up to a rapidity of 1 or, as
+            ``lorentz:0.5``, another. On a grid one that moves it, where C4 on three axes turns about
             the last and reflections are those of all axes; or ``shifts`` along the periodic axes, by every cell or by
             every n-th (``shifts:n``); or both joined by ``x``.
         space: Points along every axis of the grid; empty where there is none.
@@ -106,6 +109,10 @@ def _point(word: str, dim: int, argument: str) -> Group | None:
     """A group without shifts; None for a name that is not known, or for a group that does not move the grid."""
     if dim and word not in (*_ON_GRIDS[dim].lower().split(", "), f"reflections:{dim}"):
         return None
+    boosted = re.fullmatch(_BOOSTED, word)
+    if boosted is not None:
+        rapidity = 1.0 if boosted[2] is None else float(boosted[2])
+        return LorentzGroup(int(boosted[1] or 3), rapidity=rapidity) if rapidity > 0 else None
     for pattern, make in _NAMES:
         found = re.fullmatch(pattern, word)
         if found is None:

@@ -130,6 +130,7 @@ class MixedProduct(DirectProduct):
             torch.float64 if any(f.element_dtype.is_floating_point for f in self.factors) else torch.int64
         )
         self.is_finite = all(factor.is_finite for factor in self.factors)
+        self.is_compact = all(factor.is_compact for factor in self.factors)
 
     @property
     def order(self) -> int | None:

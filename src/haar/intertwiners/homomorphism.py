@@ -10,6 +10,7 @@ from haar.actions.representation.representation import check_representation
 from haar.constants import TINY
 from haar.errors import ArgumentError
 from haar.groups import FiniteGroup, LieGroup, ListedSymmetric, PermutationGroup, SignGroup, SymmetricGroup
+from haar.groups.door import check_compact
 from haar.intertwiners.group_algebra import probes
 
 #: Largest relative difference between R(a) R(b) x and R(ab) x.
@@ -31,10 +32,12 @@ def require_homomorphism(rep: Representation, argument: str) -> None:
         argument: Its name in the caller's signature.
 
     Raises:
-        ArgumentError: Naming two elements for which R(a) R(b) = R(ab) fails, or one that changes lengths.
+        ArgumentError: Naming two elements for which R(a) R(b) = R(ab) fails, or one that changes lengths; or if the
+            group is not compact.
     """
     if rep.__dict__.get("_is_homomorphism"):
         return
+    check_compact(argument, rep.group)
     for part in _untested(rep):
         if part is rep:
             _test(rep, argument)

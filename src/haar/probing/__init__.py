@@ -10,6 +10,7 @@ from haar.probing.forward_only import ForwardOnly
 from haar.probing.given import given_batches, given_data, given_rows
 from haar.probing.kept_double import KeptDouble
 from haar.probing.left_alone import left_alone
+from haar.probing.pieces import pieces
 from haar.probing.transformed import transformed
 from haar.probing.undisturbed import modes_put_back, undisturbed
 
@@ -30,6 +31,7 @@ __all__ = [
     "in_double_precision",
     "left_alone",
     "modes_put_back",
+    "pieces",
     "some_elements",
     "tolerance_of",
     "transformed",

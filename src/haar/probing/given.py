@@ -21,6 +21,7 @@ from haar.actions.trees import action_leaves
 from haar.containers import is_graph, named_parts, parts_of, refilled
 from haar.errors import ArgumentError, DataError
 from haar.groups import cyclic
+from haar.probing.dense import check_dense
 from haar.probing.fields_by_name import joined_fields
 from haar.probing.told_apart import told_apart
 from haar.probing.unread import without_unread
@@ -151,6 +152,7 @@ def given_batches(
         (inputs, *rest) = next(reader.records(item))
         return (inputs[0] if len(inputs) == 1 else inputs, *rest)
 
+    check_dense(argument, data)
     data = told_apart(data, alike="pair")
     if isinstance(data, Dataset) and not isinstance(data, Iterable):
         expected, way_out = "tensors of all rows, or batches", "torch.utils.data.DataLoader(data, batch_size=8)"

@@ -16,6 +16,7 @@ from haar.constants import HOMOMORPHISM_ERROR
 from haar.errors import ArgumentError, ShapeError
 from haar.groups import FiniteGroup, FiniteProduct, Group, LieGroup, MixedProduct, Subgroup
 from haar.groups.broadcast import broadcast_shapes
+from haar.groups.door import check_compact
 from haar.host import Hosted
 from haar.seeding import Seed, generator_of
 
@@ -190,7 +191,12 @@ class Representation(Hosted, ABC):
         return Made.from_factor(self, product, factor)
 
     def dual(self) -> Representation:
-        """The dual, R(g^-1)^T: for orthogonal matrices the representation itself."""
+        """The dual, R(g^-1)^T: for orthogonal matrices the representation itself.
+
+        Raises:
+            ArgumentError: If the group is not compact.
+        """
+        check_compact("rep", self.group)
         return self
 
     def check(self, *, samples: int = 64, seed: Seed = 0) -> None:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from haar.errors import ArgumentError
-from haar.probing import check_finite, undisturbed
+from haar.probing import check_finite, pieces, undisturbed
 
 #: Numbers in the samples that are evaluated at once.
 _AT_ONCE = 4_000_000
@@ -37,9 +37,9 @@ class Evaluation:
         Raises:
             ArgumentError: If what comes back is no tensor of one answer a sample, or not finite.
         """
-        step = max(1, _AT_ONCE // max(x[0].numel(), 1)) if len(x) else 1
+        step = max(2, _AT_ONCE // max(x[0].numel(), 1)) if len(x) else 2
         with undisturbed(self.model), torch.no_grad():
-            parts = [self._answers(x[k : k + step]) for k in range(0, len(x), step)]
+            parts = [self._answers(part) for part in pieces(x, step)]
         self.rows += len(x)
         return torch.cat(parts)
 

@@ -68,6 +68,11 @@ class FunctionHomotopy(WholeModule):
         """The group."""
         return self._action.group
 
+    @property
+    def elements(self) -> Tensor:
+        """What Q f is the mean over: all elements of the group, or those that were drawn."""
+        return self._elements.index_select(0, self._members[0])
+
     def forward(self, *args: Any) -> Any:
         """Run the module on all moved copies, move back, and mix."""
         if not torch.compiler.is_compiling():

@@ -1,0 +1,60 @@
+"""The quadratic form that a found algebra keeps: the metric of space and time, in any coordinates."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from haar.discover import discover
+
+F64 = torch.float64
+
+
+def drawn(*shape, seed=0):
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=F64)
+
+
+def of_form(form):
+    return lambda x: torch.tanh(torch.einsum("bi,ij,bj->b", x, form.to(x), x))[:, None]
+
+
+def found_of(form, seed=0):
+    return discover(of_form(form), drawn(200, len(form), seed=seed), kinds=("lie",))
+
+
+@pytest.mark.parametrize("signs", [[1, -1, -1, -1], [1, -1, -1], [-1, -1, 1, 1]])
+def test_the_metric_is_found_with_its_signs(signs):
+    form = torch.diag(torch.tensor(signs, dtype=F64))
+    kept = found_of(form).form
+    torch.testing.assert_close(kept.abs(), form.abs(), rtol=0, atol=1e-9)
+    assert float((kept * form).sum().abs()) == pytest.approx(len(form), abs=1e-9)
+
+
+def test_units_and_directions_are_those_of_the_data():
+    mixed = drawn(4, 4, seed=3)
+    form = mixed.T @ torch.diag(torch.tensor([1.0, -1, -1, -1], dtype=F64)) @ mixed
+    found = found_of(form)
+    kept = found.form
+    torch.testing.assert_close(kept, form / form.abs().max(), rtol=0, atol=1e-7)
+    assert "one quadratic form of the inputs, of signature (1, 3)" in found.form_in_words
+    units = torch.diag(torch.tensor([4.0, -1, -1, -1], dtype=F64))
+    assert "diag(1, -0.25, -0.25, -0.25) of the inputs, of signature (1, 3)" in found_of(units).form_in_words
+
+
+def test_boosts_are_told_with_the_command_that_moves_by_them():
+    found = found_of(torch.diag(torch.tensor([1.0, -1, -1, -1], dtype=F64)))
+    words = found.form_in_words
+    assert words.startswith("the found algebra keeps the quadratic form diag(1, -1, -1, -1) of the inputs")
+    assert "haar audit --group 'SO(1,3)' moves inputs by boosts too" in words
+    assert words in found.remarks
+    torch.testing.assert_close(found.contents()["form"], found.form, rtol=0, atol=0)
+
+
+def test_compact_algebras_and_none_keep_no_indefinite_form():
+    x = drawn(200, 3)
+    round_one = discover(lambda x: torch.tanh(x.square().sum(1, keepdim=True)), x, kinds=("lie",))
+    none = discover(lambda x: x[:, :1] * x[:, 1:2].exp() + x[:, 2:] ** 3 + x[:, :1].cos(), x, kinds=("lie",))
+    assert round_one.algebra is not None
+    for found in (round_one, none):
+        assert found.form is None
+        assert found.form_in_words == ""
