@@ -1,4 +1,4 @@
-"""Graphs of ONNX as models: the numbers are those of the torch model, of any batch size; what is no model is refused."""
+"""Graphs of ONNX as models: the numbers of the torch model, of any batch size; what is no model is refused."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import pytest
 import torch
 from torch import nn
 
+import haar
 from haar.cli.app import main
 from haar.cli.model_file import load_model
 from haar.cli.onnx_file import OnnxModel
@@ -91,5 +92,6 @@ def test_what_is_no_model_is_one_line(graphs, monkeypatch, capsys):
     assert (
         "haar audit and haar check take the graph; to write its average, give module:factory" in capsys.readouterr().err
     )
-    with pytest.raises(HaarError, match="cannot be traced"):
-        torch.compile(OnnxModel(graphs / "free.onnx"), backend="eager")(torch.zeros(2, 1, 6, 6))
+    averaged = haar.average(OnnxModel(graphs / "free.onnx"), haar.Symmetry.of_fields("D4", "p"))
+    with pytest.raises(HaarError, match="an ONNX graph cannot be traced; give module:factory"):
+        haar.average.save(averaged, (torch.zeros(2, 1, 6, 6),), graphs / "a.pt2")

@@ -111,7 +111,7 @@ def test_labels_are_the_same_wherever_they_stand(tables, capsys, verb):
         ("deep.h5:run/v,run/E", "--labels", "y"),
     )
     found = [told(capsys, verb, "table_models:make", *form, "--group", "C4") for form in forms]
-    numbers = [each["mse"]["value"] if verb == "audit" else each["measured"]["mse_before"]["value"] for each in found]
+    numbers = [each["mse"]["value"] if verb == "audit" else each["measured"]["loss_before"]["value"] for each in found]
     assert numbers == pytest.approx([numbers[0]] * len(forms), rel=1e-5)
     assert numbers[0] > 0
 

@@ -31,9 +31,9 @@ def folder(tmp_path):
 def well(tmp_path):
     axes = [Axis.periodic_nodes(name, 4, length=1.0) for name in "xy"]
     run = {"p": np.zeros((2, 4, 4))}
-    return write_well(
-        tmp_path / "well", {"test": [run]}, name="p", axes=axes, fields=[FieldSpec("p")], times=[0.0, 1.0]
-    )
+    fields, times = [FieldSpec("p")], np.linspace(0.0, 1.0, 2)
+    both = {"train": [run], "test": [run]}
+    return write_well(tmp_path / "well", both, name="p", axes=axes, fields=fields, times=times)
 
 
 def test_data_sets_of_numbers_by_their_paths(folder):

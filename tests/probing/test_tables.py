@@ -11,6 +11,7 @@ from haar.actions import Invariant, Symmetry, Vector
 from haar.actions.representation import Defining
 from haar.errors import ArgumentError
 from haar.groups import cyclic
+from haar.probing.manners import check_model
 from haar.probing.told_apart import told_apart
 
 pandas = pytest.importorskip("pandas", reason="the extra tables")
@@ -56,13 +57,10 @@ def test_words_in_a_table_are_refused(table):
         haar.audit(torch.nn.Linear(2, 1), symmetry, table.assign(name="a"), layers=False)
 
 
-def test_an_estimator_is_shown_the_way(table):
-    rep = Defining(cyclic(4))
-    symmetry = Symmetry(rep.group, Vector(rep), Invariant(rep.group))
-
+def test_an_estimator_is_shown_the_way():
     class Estimator:
         def predict(self, x):
             return x[:, 0]
 
     with pytest.raises(ArgumentError, match=r"got Estimator; lambda x: torch\.as_tensor\(estimator\.predict"):
-        haar.audit(Estimator(), symmetry, table[["vx", "vy"]], layers=False)
+        check_model(Estimator())

@@ -77,8 +77,8 @@ def load_model(
     """Read a model.
 
     Args:
-        model: A ``.pt2`` file, an ``.onnx`` graph, a ``.safetensors`` file of `haar`'s own surrogates, ``module:factory``, or a folder such
-            as ``org/name`` with one ``.pt2`` file.
+        model: A ``.pt2`` file, an ``.onnx`` graph, a ``.safetensors`` file of `haar`'s own surrogates,
+            ``module:factory``, or a folder such as ``org/name`` with one ``.pt2`` file.
         weights: For a factory: a state dict, ``.safetensors``, or ``.pt`` / ``.pth`` of tensors alone; or a folder such
             as ``org/name`` with ``model.safetensors``, whole or in shards.
         arguments: For a factory: ``name=value``; a value is read as a Python literal, else as a string.
@@ -117,15 +117,12 @@ def _graph(path: Path, *, fields: bool) -> LoadedModel:
     from haar.cli.onnx_file import OnnxModel
 
     graph = OnnxModel(path)
-    event = graph.event
-    if fields and len(event) not in (2, 3, 4):
-        raise ArgumentError(
-            "MODEL", expected="inputs (batch, channel, *space)", got=f"{path}, of {len(event) + 1} axes"
-        )
-    fixed = all(isinstance(size, int) for size in event)
-    channels = event[0] if fields and isinstance(event[0], int) else None
-    space = tuple(event[1:]) if fields and fixed else None
-    return LoadedModel(graph, channels, space, graph.batch is None, tuple(event) if fixed else None)
+    shape = (graph.batch, *graph.event)
+    if fields and len(shape) not in (3, 4, 5):
+        got = f"{path}, of {len(shape)} axes"
+        raise ArgumentError("MODEL", expected="inputs (batch, channel, *space)", got=got)
+    channels, space = (shape[1], _fixed(shape[2:])) if fields else (None, None)
+    return LoadedModel(graph, channels, space, graph.batch is None, _fixed(shape[1:]))
 
 
 def build(model: str, arguments: Sequence[str] = ()) -> nn.Module:
