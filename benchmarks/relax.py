@@ -5,7 +5,8 @@
 
 A training step is forward, backward, Adam, and with a homotopy the duals' step too. Hidden channels are regular
 representations of D4, so that the group has eight elements. Ensembles: so many networks of the kind that the
-experiment of the page trains, in one batch against one after the other. Forward: one pass of 64 rows and no more.
+experiment of the page trains, in one batch against one after the other. Forward: one pass of 64 rows and no more,
+after all parameters changed (which is not timed), or after none did.
 Passes: a step of several forward and backward passes on batches of 64, wrapped as it is, and with its weights shared by
 all of them. Every line is the median over rounds of the ratio of two timings (CPU time of one thread) taken one after
 the other; the spread is that between the quarters.
@@ -19,6 +20,7 @@ import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
+from typing import Any
 
 import torch
 from peers import machine
@@ -76,17 +78,21 @@ def stepper(model: nn.Module, x: torch.Tensor, y: torch.Tensor, duals: Duals | N
     return step
 
 
-def ratios(one: Callable[[], object], other: Callable[[], object], rounds: int) -> list[tuple[float, float]]:
+def ratios(
+    one: Callable[[], Any],
+    other: Callable[[], Any],
+    rounds: int,
+    timed: Callable[[Callable[[], Any], int], float] | None = None,
+) -> list[tuple[float, float]]:
     """Seconds of both, turn by turn."""
+    timed = timed or _timed
     repeats = []
     for call in (one, other):
         call()
         start = time.process_time()
         call()
         repeats.append(max(1, round(LEAST_SECONDS / max(time.process_time() - start, 1e-6))))
-    return [
-        tuple(_timed(call, count) for call, count in zip((one, other), repeats, strict=True)) for _ in range(rounds)
-    ]
+    return [tuple(timed(call, count) for call, count in zip((one, other), repeats, strict=True)) for _ in range(rounds)]
 
 
 def _timed(call: Callable[[], object], count: int) -> float:
@@ -94,6 +100,11 @@ def _timed(call: Callable[[], object], count: int) -> float:
     for _ in range(count):
         call()
     return (time.process_time() - start) / count
+
+
+def _timed_apart(call: Callable[[], float], count: int) -> float:
+    """The mean of what calls say that they took."""
+    return sum(call() for _ in range(count)) / count
 
 
 def overhead(rounds: int, only: str) -> list[tuple[str, str, str, str]]:
@@ -113,21 +124,38 @@ def overhead(rounds: int, only: str) -> list[tuple[str, str, str, str]]:
 
 
 def forwards(rounds: int, only: str) -> list[tuple[str, str, str, str]]:
-    """One forward pass of C8 on 64 rows, wrapped over plain, with gradients wanted and without."""
+    """One forward pass of C8 on 64 rows, wrapped over plain: with gradients (new weights or the same) or without."""
     rows = []
-    for wanted in (True, False):
-        name = (
-            f"three dense layers, width 256, batch 64, C8, forward alone, {'with' if wanted else 'without'} gradients"
-        )
+    for words, wanted, new in (
+        ("with gradients, new weights at every pass", True, True),
+        ("with gradients, weights as they were", True, False),
+        ("without gradients", False, False),
+    ):
+        name = f"three dense layers, width 256, batch 64, C8, forward alone, {words}"
         if only not in name:
             continue
         torch.manual_seed(0)
         net, symmetry, x, _ = perceptron(256, 64, cyclic(8))
         model = homotopise(net, symmetry, example=x[:2])
+        calls = [_again(each, x) if new else (lambda each=each, x=x: each(x)) for each in (net, model)]
         with torch.set_grad_enabled(wanted):
-            found = ratios(lambda net=net, x=x: net(x), lambda model=model, x=x: model(x), rounds)
+            found = ratios(*calls, rounds, _timed_apart if new else _timed)
         rows.append(_row(name, "weight", [b / a for a, b in found], [a for a, _ in found]))
     return rows
+
+
+def _again(model: nn.Module, x: torch.Tensor) -> Callable[[], float]:
+    """Changes every parameter as an optimiser does, and gives the seconds of the forward pass after it."""
+    parameters = list(model.parameters())
+
+    def run() -> float:
+        with torch.no_grad():
+            torch._foreach_mul_(parameters, 1 + 1e-6)  # as torch's optimisers do
+        start = time.process_time()
+        model(x)
+        return time.process_time() - start
+
+    return run
 
 
 def passes(rounds: int, only: str) -> list[tuple[str, str, str, str]]:

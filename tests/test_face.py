@@ -15,6 +15,7 @@ FILES = {
     "show('faced', nouns={'faced.nouns': ['Noun', 'other']}, verbs=['run'])\n",
     "nouns.py": "class Noun: pass\nother = 3\n",
     "run/__init__.py": "def run(*args, **kwargs):\n    'Run.'\n    return args, kwargs\nword = 'still a package'\n",
+    "run/inside.py": "number = 7\n",
     "parts/__init__.py": "word = 'a part'\n",
 }
 
@@ -42,6 +43,15 @@ def test_verbs_are_called_by_their_packages_name(faced):
     assert faced.run(1, x=2) == ((1,), {"x": 2})
     assert faced.run.word == "still a package"
     assert faced.run.__doc__ == "Run." == sys.modules["faced.run"].run.__doc__
+
+
+def test_files_of_a_verb_come_when_they_are_used(faced):
+    assert faced.run(2) == ((2,), {})
+    assert "faced.run.inside" not in sys.modules
+    assert faced.run.inside.number == 7
+    assert faced.run.inside is sys.modules["faced.run.inside"]
+    with pytest.raises(AttributeError, match=r"module 'faced\.run' has no attribute 'nothing'"):
+        faced.run.nothing  # noqa: B018 (asking is the test)
 
 
 def test_a_verb_is_one_whoever_imports_it_first(faced):

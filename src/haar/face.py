@@ -41,7 +41,12 @@ class Verb:
     def __getattr__(self, name: str) -> Any:
         if name == "__wrapped__":
             return self._function
-        return getattr(self._function if name in functools.WRAPPER_ASSIGNMENTS else self._package, name)
+        if name in functools.WRAPPER_ASSIGNMENTS:
+            return getattr(self._function, name)
+        inside = f"{self._package.__name__}.{name}"
+        if name.startswith("_") or hasattr(self._package, name) or importlib.util.find_spec(inside) is None:
+            return getattr(self._package, name)
+        return importlib.import_module(inside)  # a file of the package, such as haar.audit.components
 
     def __setattr__(self, name: str, value: Any) -> None:
         setattr(self._package, name, value)

@@ -49,7 +49,7 @@ def test_arguments_are_literals_or_strings(here):
 @pytest.mark.parametrize(
     ("model", "options", "message"),
     [
-        ("model.onnx", {}, r"MODEL: expected a \.pt2 file of torch\.export.*got 'model\.onnx'"),
+        ("model.h5", {}, r"MODEL: expected a \.pt2 file of torch\.export.*got 'model\.h5'"),
         ("nowhere:make", {}, "ModuleNotFoundError"),
         ("my_models:nothing", {}, "AttributeError"),
         ("my_models:number", {}, "expected a factory of a torch.nn.Module, got one of int"),

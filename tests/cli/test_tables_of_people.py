@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 
+import h5py
 import numpy as np
 import pytest
 
@@ -72,6 +73,11 @@ def tables(tmp_path, monkeypatch):
     np.savez("rows.npz", x=x.astype("float32"), y=(x**2).sum(1).astype("float32"))
     np.savetxt("rows.csv", x, delimiter=",", header="a,b", comments="")
     np.savetxt("labelled.csv", np.c_[x, (x**2).sum(1)], delimiter=",")
+    np.savetxt("named.csv", np.c_[x[:, 0], (x**2).sum(1), x[:, 1]], delimiter=",", header="v x,E,v y", comments="")
+    with h5py.File("rows.h5", "w") as file:
+        file["x"], file["y"] = x.astype("float32"), (x**2).sum(1).astype("float32")
+    with h5py.File("deep.h5", "w") as file:
+        file["run/v"], file["run/E"] = x.astype("float32"), (x**2).sum(1).astype("float32")
     yield tmp_path
     sys.modules.pop("table_models", None)
 
@@ -86,6 +92,61 @@ def test_one_number_a_row_labels_an_output_of_one_column(tables, capsys):
     told = json.loads(capsys.readouterr().out)
     assert told["recommendation"]["verdict"] == "average"
     assert 0 < told["mse_after"]["value"] < told["mse"]["value"]
+
+
+def told(capsys, *words):
+    assert main([*words, "--json"]) == 0
+    return json.loads(capsys.readouterr().out)
+
+
+@pytest.mark.parametrize("verb", ["audit", "check"])
+def test_labels_are_the_same_wherever_they_stand(tables, capsys, verb):
+    forms = (
+        ("rows.npz",),
+        ("rows.h5",),
+        ("deep.h5:run/v,run/E",),
+        ("labelled.csv", "--labels", "2"),
+        ("labelled.csv", "--labels=-1"),
+        ("named.csv", "--labels", "E"),
+        ("deep.h5:run/v,run/E", "--labels", "y"),
+    )
+    found = [told(capsys, verb, "table_models:make", *form, "--group", "C4") for form in forms]
+    numbers = [each["mse"]["value"] if verb == "audit" else each["measured"]["loss_before"]["value"] for each in found]
+    assert numbers == pytest.approx([numbers[0]] * len(forms), rel=1e-5)
+    assert numbers[0] > 0
+
+
+def test_labels_are_left_out_of_what_is_discovered(tables, capsys):
+    found = [
+        told(capsys, "discover", "table_models:make", *form)
+        for form in (("rows.npz",), ("labelled.csv", "--labels", "2"))
+    ]
+    assert found[0]["samples"] == found[1]["samples"]
+
+
+@pytest.mark.parametrize(
+    ("data", "labels", "words"),
+    [
+        (
+            "named.csv",
+            "energy",
+            "--labels: expected columns of named.csv: headings (v x, E, v y) or numbers 0 to 2, got 'energy'",
+        ),
+        ("labelled.csv", "3", "--labels: expected columns of labelled.csv: headings or numbers 0 to 2, got '3'"),
+        ("labelled.csv", "-4", "numbers 0 to 2, got '-4'"),
+        ("labelled.csv", "0,1,2", "--labels: expected columns beside which there are inputs, got '0,1,2'"),
+        ("rows.npz", "E", "rows.npz: no E; it holds x, y"),
+        (
+            "deep.h5",
+            "y",
+            "deep.h5: no x (x, inputs, input); it holds run/E (60,), run/v (60, 2); name inputs and labels",
+        ),
+    ],
+)
+def test_labels_that_are_not_there_are_one_line(tables, capsys, data, labels, words):
+    assert main(["audit", "table_models:make", data, "--group", "C4", f"--labels={labels}"]) == 2
+    (line,) = capsys.readouterr().err.strip().splitlines()
+    assert words in line
 
 
 def test_a_model_in_half_precision_is_checked(tables, capsys):
@@ -107,7 +168,11 @@ def test_what_is_told_to_type_next_can_be_typed(tables, capsys):
         ("named", "rows.npz", "MODEL: expected one tensor as output, got dict; let module:factory return a module"),
         ("two", "rows.npz", "MODEL: expected one tensor as output, got tuple; let module:factory return a module"),
         ("linear", "labelled.csv", "expected a model of inputs (rows, 3), got RuntimeError: mat1 and mat2 shapes"),
-        ("linear", "labelled.csv", "labels stand beside inputs in an .npz, as x and y"),
+        (
+            "linear",
+            "labelled.csv",
+            "labels stand beside inputs as x and y in .npz or .h5, or in columns that --labels names",
+        ),
         ("linear", "table_models.py", "table_models.py: "),
     ],
 )

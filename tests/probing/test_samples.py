@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 
@@ -39,6 +40,7 @@ def test_copies_come_apart_in_their_order():
     ("leaf", "error", "message"),
     [
         (torch.zeros(4, dtype=torch.int64), ArgumentError, r"which can be averaged, got torch\.int64"),
+        (np.zeros(4), ArgumentError, r"which can be averaged, got ndarray; torch\.as_tensor makes one of an array"),
         (torch.ones(4, dtype=torch.bool), ArgumentError, r"got torch\.bool; let the model return scores"),
         (3.0, ArgumentError, "got float; let the model return scores and decide after the average"),
         (torch.zeros(3), ShapeError, r"a batch axis divisible by 2 copies, got \(3,\); declare an output without"),

@@ -13,6 +13,7 @@ from haar.actions.representation.dtypes import require_floating, require_signed
 from haar.actions.representation.representation import check_representation
 from haar.errors import ShapeError
 from haar.groups import LieGroup, Subgroup
+from haar.groups.permutation import PermutationGroup
 
 
 class Vector(Action):
@@ -53,6 +54,9 @@ class Vector(Action):
                 argument,
                 expected=f"{self.rep.dim} on axis {self.axis} ({self.rep.name} of {self.group.name})",
                 got=tuple(x.shape),
+                way_out="a symmetry of permutations is one for so many points or nodes: make another for another number"
+                if isinstance(self.group, PermutationGroup) and x.ndim >= -self.axis
+                else "",
             )
         self.rep.check_dtype(x, argument)
 

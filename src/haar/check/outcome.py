@@ -14,10 +14,11 @@ from haar.audit import Audit
 from haar.check.measured import Measured
 from haar.check.relaxed import Relaxed
 from haar.check.repair import Repair
+from haar.data.array_file import holds_arrays
 from haar.discover import Discovery
 
 #: Files of arrays: what is measured along trajectories needs a data set.
-_ARRAYS = (".npz", ".npy", ".csv", ".txt", ".safetensors", ".pt", ".pth")
+_ARRAYS = (".npy", ".csv", ".txt", ".safetensors", ".pt", ".pth")
 
 _TRAIN = "train with as much symmetry as the data carry"
 
@@ -33,6 +34,7 @@ class Spoken:
         options: Other words that belong to model and data, such as ``--fields ...``.
         found: Where a found symmetry was written; empty if it was not.
         structures: Whether the model is a calculator and the data are structures.
+        labels: Words that say where the labels stand in the data, for the commands that read them.
     """
 
     model: str = "MODEL"
@@ -41,6 +43,7 @@ class Spoken:
     options: str = ""
     found: str = ""
     structures: bool = False
+    labels: str = ""
 
 
 class Outcome:
@@ -129,9 +132,10 @@ class Outcome:
         elsewhere = bool(self.spoken.found) and self._elsewhere() != ""
         if self.spoken.structures:
             return [f"haar audit --ase {self.spoken.model} {self.spoken.data} --out audit/"]
-        both = " ".join(word for word in (self.spoken.model, self.spoken.data, named, self.spoken.options) if word)
+        rest = [word for word in (self.spoken.labels, self.spoken.options) if word]
+        both = " ".join([self.spoken.model, self.spoken.data, *([named] if named else []), *rest])
         if self.symmetry is None and not elsewhere:
-            both = " ".join(w for w in (self.spoken.model, self.spoken.data, self.spoken.options) if w)
+            both = " ".join([self.spoken.model, self.spoken.data, *rest])
             return [f"haar discover {both}", f"haar check {both} --group GROUP"]
         told = [f"haar audit {both} --out audit/"]
         told += self._of_averages(both, named)
@@ -150,12 +154,15 @@ class Outcome:
     def _of_averages(self, both: str, named: str) -> list[str]:
         """What measures and writes the average over a named group, where DATA is of a kind that these commands take."""
         spoken = self.spoken
-        arrays = Path(spoken.data).suffix in _ARRAYS
+        arrays = Path(spoken.data).suffix in _ARRAYS or holds_arrays(Path(spoken.data))
+        traced = not spoken.model.endswith(".onnx")
         if not spoken.group or self.action in ("leave alone", "relax") or (arrays and "--fields" not in spoken.options):
             return []
         one = " ".join(word for word in (spoken.model, "--data", spoken.data, named, spoken.options) if word)
         averaged = f"haar average {one} -o averaged.pt2"
-        return [averaged] if arrays else [f"haar average evaluate {both}", f"{averaged} --share 0.95"]
+        if arrays:
+            return [averaged] if traced else []
+        return [f"haar average evaluate {both}", *([f"{averaged} --share 0.95"] if traced else [])]
 
 
 def _done(repair: Repair) -> str:

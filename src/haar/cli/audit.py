@@ -15,10 +15,12 @@ from haar.cli.options import (
     FactoryArg,
     Fields,
     History,
+    Labels,
     Model,
     Weights,
     count_option,
     folder_option,
+    no_labels,
     seed_option,
 )
 from haar.errors import ArgumentError
@@ -29,6 +31,9 @@ if TYPE_CHECKING:  # they import torch
     from haar.data.well.spread_windows import SpreadWindows
     from haar.processes import Ranks
 
+#: Files of numbers without names.
+_TABLES = (".npy", ".csv", ".txt", ".safetensors", ".pt", ".pth")
+
 
 @dataclass(frozen=True)
 class AuditOptions:
@@ -38,7 +43,8 @@ class AuditOptions:
     data: Annotated[
         Path,
         typer.Argument(
-            help="A data set in The Well's format, its folder or one HDF5 file; or .npz with x (y, clusters) or .npy."
+            help="A data set in The Well's format, its folder or one HDF5 file; .npz or HDF5 with x (y, clusters), or "
+            "file.h5:inputs,labels; or a table, .npy or .csv."
         ),
     ]
     group: Annotated[
@@ -51,6 +57,7 @@ class AuditOptions:
         Path | None, typer.Option(help="In place of --group: a symmetry that haar discover --save wrote.")
     ] = None
     fields: Fields = None
+    labels: Labels = None
     history: History = None
     weights: Weights = None
     factory_arg: FactoryArg = None
@@ -87,20 +94,13 @@ def audit(told: AuditOptions) -> None:
     a fitted estimator of scikit-learn and DATA its rows, see haar audit components.
     """
     from haar.cli.structures import holds_structures
+    from haar.data.array_file import holds_arrays
 
     if told.group == "signs":
         _audit_signs(told)
     elif told.symmetry is not None or told.group in (None, "discover"):
         _of_found(told)
-    elif holds_structures(told.model, told.data) or told.data.suffix.lower() in (
-        ".npz",
-        ".npy",
-        ".csv",
-        ".txt",
-        ".safetensors",
-        ".pt",
-        ".pth",
-    ):
+    elif holds_structures(told.model, told.data) or told.data.suffix.lower() in _TABLES or holds_arrays(told.data):
         _of_rows(told)
     else:
         _of_fields(told)
@@ -118,6 +118,7 @@ def _of_fields(told: AuditOptions) -> None:
     from haar.cli.well_data import open_well, well_symmetry
     from haar.data.well.spread_windows import SpreadWindows
 
+    no_labels(told.labels, told.data)
     loaded = load_model(told.model, weights=told.weights, arguments=told.factory_arg or ())
     reader, names = open_well(told.data, split=told.split, fields=told.fields)
     windows = window_data(reader, names, told.history, loaded.channels, loaded.module)
@@ -203,7 +204,8 @@ def _rows(told: AuditOptions) -> tuple[Tensor, Tensor | None, Tensor | None]:
     from haar.data.molecules.structure_rows import structure_rows
 
     if not holds_structures(told.model, told.data):
-        return read_rows(told.data, most=told.samples)
+        return read_rows(told.data, most=told.samples, labels=told.labels)
+    no_labels(told.labels, told.data)
     frames = read_structures(told.data, most=told.samples, argument="DATA")
     return (*structure_rows(frames, argument="DATA"), None)
 
@@ -249,7 +251,7 @@ def _of_found(told: AuditOptions) -> None:
     if told.law is not None:
         raise ArgumentError("--law", expected="none beside a symmetry that was found", got=told.law)
     loaded = load_model(told.model, weights=told.weights, arguments=told.factory_arg or (), fields=False)
-    found = found_symmetry(loaded, told.data, told.symmetry, seed=told.seed)
+    found = found_symmetry(loaded, told.data, told.symmetry, seed=told.seed, labels=told.labels)
     _run(told, found.model, found.symmetry, found.data)
     warn_bare(loaded, told.model)
 
@@ -258,7 +260,7 @@ def _audit_signs(told: AuditOptions) -> None:
     """Of an estimator's components; options of fields have no meaning there."""
     from haar.cli.component_audit import audit_signs_of
 
-    names = ("fields", "history", "weights", "split", "law", "law_points")
+    names = ("fields", "labels", "history", "weights", "split", "law", "law_points")
     given = [f"--{name.replace('_', '-')}" for name in names if getattr(told, name) is not None]
     if given or told.normalised:
         got = ", ".join(given or ["--normalised"])

@@ -64,6 +64,14 @@ def export(
 
     check_output("--output", output, ".pt2", ".onnx")
     loaded = load_model(model, weights=weights, arguments=factory_arg or ())
+    if model.endswith(".onnx"):
+        raise ArgumentError(
+            "MODEL",
+            expected="a model of torch, whose average can be traced and written",
+            got=model,
+            way_out="haar audit and haar check take the graph; to write its average, give module:factory of its torch "
+            "model (packages such as onnx2torch make one)",
+        )
     fitted = fit_model(loaded, group, fields=fields, history=history, data=data, shape=shape, normalised=normalised)
     if share is not None and fitted.windows is None:
         raise ArgumentError(

@@ -118,6 +118,7 @@ def _checked(
         " ".join(options),
         "" if told.group else str(found),
         structures=structures,
+        labels=f"--labels '{told.labels}'" if told.labels else "",
     )
     options = {"symmetry": symmetry, "scale": scale, "seed": told.seed, "spoken": spoken, "watch": bars}
     report = run(module, rows, relax=budget or False, **options)
@@ -161,9 +162,12 @@ def _write_model(report: Check, out: Path) -> None:
 
 def _of_well(told: CheckOptions, loaded: LoadedModel) -> tuple[Any, Symmetry | None, Any, Any]:
     """The model in physical units, windows of the data set, and the scale of its fields."""
+    from haar.cli.options import no_labels
     from haar.cli.surrogate_input import physical_model, try_model, window_data
     from haar.cli.well_data import open_well, well_symmetry
     from haar.data.well.spread_windows import SpreadWindows, field_scale
+
+    no_labels(told.labels, told.data)
 
     reader, names = open_well(told.data, split=told.split, fields=told.fields)
     windows = window_data(reader, names, told.history, loaded.channels, loaded.module)
@@ -177,11 +181,13 @@ def _of_well(told: CheckOptions, loaded: LoadedModel) -> tuple[Any, Symmetry | N
 
 def _of_structures(told: CheckOptions, loaded: LoadedModel | None) -> tuple[Any, Symmetry | None, Any, Any]:
     """Positions of frames of one molecule, labelled by their energies; the energy by a calculator, or a model."""
+    from haar.cli.options import no_labels
     from haar.cli.rows_file import symmetry_of_rows
     from haar.cli.structures import energy_model
     from haar.data.molecules import read_structures
     from haar.data.molecules.structure_rows import structure_rows
 
+    no_labels(told.labels, told.data)
     structures = read_structures(told.data, most=told.samples or 256, argument="DATA")
     positions, energies = structure_rows(structures, argument="DATA")
     if loaded is not None:
@@ -198,6 +204,6 @@ def _of_rows(
     from haar.cli.row_model import model_of_rows
     from haar.cli.rows_file import read_rows
 
-    rows = read_rows(told.data, most=told.samples or 2048) if rows is None else rows
+    rows = read_rows(told.data, most=told.samples or 2048, labels=told.labels) if rows is None else rows
     module, symmetry = model_of_rows(loaded, rows[0], told.group, fields=told.fields, history=told.history)
     return module, symmetry, rows, None

@@ -12,6 +12,7 @@ from haar.cli.options import (
     FactoryArg,
     Fields,
     History,
+    Labels,
     Model,
     Weights,
     count_option,
@@ -31,9 +32,10 @@ class CheckOptions:
     data: Annotated[
         Path,
         typer.Argument(
-            help="A data set in The Well's format; .npz with x, and y and clusters if there are any; a table of "
-            "inputs, .npy, .csv, .pt or .safetensors; or frames of one molecule: .extxyz or whatever ASE reads, "
-            ".npz as rMD17, .pt of PyTorch Geometric, beside a calculator of ASE or a model of positions."
+            help="A data set in The Well's format; .npz or HDF5 with x, and y and clusters if there are any, or "
+            "file.h5:inputs,labels; a table, .npy, .csv, .pt or .safetensors; or frames of one molecule: .extxyz or "
+            "whatever ASE reads, .npz as rMD17, .pt of PyTorch Geometric, beside a calculator of ASE or a model of "
+            "positions."
         ),
     ]
     group: Annotated[
@@ -44,6 +46,7 @@ class CheckOptions:
         ),
     ] = None
     fields: Fields = None
+    labels: Labels = None
     history: History = None
     weights: Weights = None
     factory_arg: FactoryArg = None

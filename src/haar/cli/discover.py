@@ -49,7 +49,7 @@ def discover(told: DiscoverOptions) -> None:
 def _of_model(told: DiscoverOptions) -> Discovery:
     from haar.cli.found_symmetry import inputs_of
     from haar.cli.model_file import load_model
-    from haar.cli.options import named_on_the_command_line
+    from haar.cli.options import named_on_the_command_line, no_labels
     from haar.cli.screen import warn_bare
     from haar.cli.structures import holds_structures, names_calculator
     from haar.discover import discover as run
@@ -63,10 +63,11 @@ def _of_model(told: DiscoverOptions) -> Discovery:
         )
     loaded = None
     if holds_structures(told.model, told.data) and names_calculator(told.model):
+        no_labels(told.labels, told.data)
         model, inputs = _of_calculator(told.model, told.factory_arg or (), told.data, told.samples)
     else:
         loaded = load_model(told.model, weights=told.weights, arguments=told.factory_arg or (), fields=False)
-        model, inputs = loaded.module, inputs_of(told.data, loaded)
+        model, inputs = loaded.module, inputs_of(told.data, loaded, told.labels)
     with named_on_the_command_line(
         outputs="--outputs",
         kinds="--kinds",

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from haar.cli.options import FactoryArg, Weights, count_option, folder_option, seed_option
+from haar.cli.options import FactoryArg, Labels, Weights, count_option, folder_option, seed_option
 
 
 @dataclass(frozen=True)
@@ -20,8 +20,11 @@ class DiscoverOptions:
     ] = None
     data: Annotated[
         Path | None,
-        typer.Argument(help="Inputs: .npy, .safetensors, .pt, .csv with rows (b, ...); .npz with x; or a Well folder."),
+        typer.Argument(
+            help="Inputs: .npy, .safetensors, .pt, .csv with rows (b, ...); .npz or HDF5 with x; or a Well folder."
+        ),
     ] = None
+    labels: Labels = None
     law: Annotated[Path | None, typer.Option(help="Samples alone, no model: a table of numbers.")] = None
     outputs: Annotated[str, typer.Option(help="auto, any, same or invariant: how outputs move.")] = "auto"
     kinds: Annotated[str, typer.Option(help="lie, finite, grid, or several with commas.")] = "lie,finite"

@@ -11,9 +11,9 @@ from jaxtyping import Shaped
 
 from haar.cli.model_file import argument
 from haar.cli.number_file import read_numbers
+from haar.data.array_file import arrays_of, holds_arrays
 from haar.entry import called, imported
 from haar.errors import ArgumentError, DataError
-from haar.received.archive import Archive
 
 _FORMS = "module:estimator, a fitted one or a function that makes one"
 
@@ -44,15 +44,15 @@ def rows_of(path: Path) -> tuple[Shaped[np.ndarray, "n p"], Shaped[np.ndarray, "
     """Rows, and answers where the file has them.
 
     Args:
-        path: ``.npz`` with x, and y or not; or one array of numbers, see `haar.cli.number_file`.
+        path: ``.npz`` or HDF5 with x, and y or not; or one array of numbers, see `haar.cli.number_file`.
 
     Raises:
         DataError: If it is neither, or does not fit.
     """
-    if path.suffix != ".npz":
+    if not holds_arrays(path):
         x, y = read_numbers(path).numpy(), None
     else:
-        held = Archive(path)
+        held = arrays_of(path)
         if "x" not in held or not set(held) <= {"x", "y"}:
             raise DataError(f"{path}: expected arrays x and y, got {', '.join(held) or 'none'}")
         x, y = held["x"], held.get("y")

@@ -35,7 +35,9 @@ class FoundSymmetry:
     data: Tensor | tuple[Tensor, Tensor | None, Tensor]
 
 
-def found_symmetry(loaded: LoadedModel, data: Path, file: Path | None, *, seed: int) -> FoundSymmetry:
+def found_symmetry(
+    loaded: LoadedModel, data: Path, file: Path | None, *, seed: int, labels: str | None = None
+) -> FoundSymmetry:
     """Read a symmetry, or find one.
 
     Args:
@@ -43,6 +45,7 @@ def found_symmetry(loaded: LoadedModel, data: Path, file: Path | None, *, seed: 
         data: A table of inputs, or a Well folder.
         file: What ``haar discover --save`` wrote; None to discover now.
         seed: Of the discovery.
+        labels: Columns or array of labels, see `haar.cli.rows_file.read_rows`.
 
     Raises:
         ArgumentError: If nothing was found that could be audited.
@@ -52,7 +55,7 @@ def found_symmetry(loaded: LoadedModel, data: Path, file: Path | None, *, seed: 
     from haar.actions.saved import read_symmetry_file
     from haar.discover import Coordinates, discover
 
-    given = inputs_of(data, loaded)
+    given = inputs_of(data, loaded, labels)
     inputs, rest = (given[0], given[1:]) if isinstance(given, tuple) else (given, ())
     if file is not None:
         symmetry = Symmetry.load(file)
@@ -70,24 +73,27 @@ def found_symmetry(loaded: LoadedModel, data: Path, file: Path | None, *, seed: 
     return FoundSymmetry(model, symmetry, (inputs, *rest) if rest else inputs)  # type: ignore[arg-type]
 
 
-def inputs_of(data: Path, loaded: LoadedModel) -> Tensor | tuple[Tensor, Tensor | None, Tensor]:
+def inputs_of(
+    data: Path, loaded: LoadedModel, labels: str | None = None
+) -> Tensor | tuple[Tensor, Tensor | None, Tensor]:
     """Rows of a table in the model's precision, or windows of a Well folder with the trajectory of each.
 
-    Rows of an ``.npz`` come with their labels and trajectories, where it has them.
+    Rows of arrays come with their labels and trajectories, where the file has them or `labels` names them.
     """
     from haar.cli.number_file import read_numbers
     from haar.cli.rows_file import read_rows
+    from haar.cli.well_data import is_well, open_well
+    from haar.data.array_file import holds_arrays
 
     own = next((p.dtype for p in loaded.module.parameters() if p.is_floating_point()), torch.float64)
-    if data.suffix == ".npz":
-        x, y, runs = read_rows(data, most=_ROWS)
+    if labels is not None or holds_arrays(data):
+        x, y, runs = read_rows(data, most=_ROWS, labels=labels)
         if y is None and runs is None:
             return x.to(own)
         return x.to(own), y, torch.arange(len(x)) if runs is None else runs
-    if not data.is_dir() and data.suffix not in (".hdf5", ".h5"):
+    if not is_well(data):
         return read_numbers(data).to(own)
     from haar.cli.surrogate_input import window_data
-    from haar.cli.well_data import open_well
     from haar.data.well.spread_windows import SpreadWindows
 
     reader, names = open_well(data)

@@ -10,12 +10,10 @@ import numpy as np
 from haar.actions import Layout, Symmetry
 from haar.cli.surrogate_input import window_data
 from haar.cli.well_data import open_well, well_symmetry
+from haar.data.array_file import INPUTS, LABELS, array_named, arrays_of, holds_arrays
 from haar.data.well.spread_windows import SpreadWindows
 from haar.errors import ArgumentError, DataError
 from haar.groups.names import named_group
-from haar.received import Archive
-
-_INPUTS, _LABELS = ("x", "inputs", "input"), ("y", "labels", "targets")
 
 
 def labelled_fields(
@@ -32,8 +30,8 @@ def labelled_fields(
     """The stated symmetry, and inputs with labels.
 
     Args:
-        data: A folder or file in The Well's format; or ``.npz`` with ``x`` and ``y``, ``(n, channel, *space)``, and
-            ``clusters`` ``(n,)`` if rows belong to trajectories.
+        data: A folder or file in The Well's format; or ``.npz`` or HDF5 with ``x`` and ``y``, ``(n, channel,
+            *space)``, and ``clusters`` ``(n,)`` if rows belong to trajectories.
         group: Name of the group.
         fields: Names and kinds of the fields, needed for ``.npz``.
         outputs: Those of y.
@@ -46,7 +44,7 @@ def labelled_fields(
         ArgumentError: If something is missing or does not fit.
         DataError: If the file cannot be read.
     """
-    if data.suffix == ".npz":
+    if holds_arrays(data):
         return _of_arrays(data, group, fields=fields, outputs=outputs, centring=centring, history=history)
     if outputs is not None:
         raise ArgumentError("--outputs", expected="none beside The Well's files", got=repr(outputs))
@@ -61,8 +59,8 @@ def _of_arrays(
 ) -> tuple[Symmetry, Any]:
     if fields is None:
         raise ArgumentError("--fields", expected="the fields of x, such as 'p, u:vector'", got="none")
-    held = Archive(data)
-    x, y = _named(data, held, _INPUTS), _named(data, held, _LABELS)
+    held = arrays_of(data)
+    x, y = array_named(data, held, INPUTS), array_named(data, held, LABELS)
     if x.ndim not in (3, 4, 5) or x.ndim != y.ndim or len(x) != len(y):
         raise DataError(f"{data}: expected x and y (n, channel, *space), got {tuple(x.shape)} and {tuple(y.shape)}")
     space = x.shape[2:]
@@ -76,10 +74,3 @@ def _of_arrays(
     if marks.shape != (len(x),) or marks.dtype.kind not in "iu":
         raise DataError(f"{data}: expected clusters as {len(x)} whole numbers, got {marks.dtype} {tuple(marks.shape)}")
     return symmetry, [{"inputs": x, "labels": y, "clusters": marks.astype(np.int64)}]
-
-
-def _named(path: Path, held: Archive, names: tuple[str, ...]) -> np.ndarray:
-    found = next((name for name in names if name in held), None)
-    if found is None:
-        raise DataError(f"{path}: no {names[0]} ({', '.join(names)}); it holds {', '.join(sorted(held))}")
-    return held[found]

@@ -19,12 +19,11 @@ from haar.entry import brief, called, imported
 from haar.errors import ArgumentError, DataError
 from haar.received import read_pickled_tensors, read_tensors
 
-_FORMS = "a .pt2 file of torch.export, a .safetensors surrogate, or module:factory"
+_FORMS = "a .pt2 file of torch.export, an .onnx graph, a .safetensors surrogate, or module:factory"
 #: What to do with files that hold models in other formats.
 _SCRIPT = "a file of TorchScript is loaded by a function of your own module: def make(): return torch.jit.load(...)"
 _STATE = f"a state dict is given by --weights beside module:factory; {_SCRIPT}"
-_GRAPH = "an ONNX graph is run by a torch.nn.Module of your own, whose forward calls onnxruntime: module:factory"
-_WAYS = {".pt": _STATE, ".pth": _STATE, ".ckpt": _STATE, ".jit": _SCRIPT, ".ts": _SCRIPT, ".onnx": _GRAPH}
+_WAYS = {".pt": _STATE, ".pth": _STATE, ".ckpt": _STATE, ".jit": _SCRIPT, ".ts": _SCRIPT}
 
 
 class Program(nn.Module):
@@ -78,8 +77,8 @@ def load_model(
     """Read a model.
 
     Args:
-        model: A ``.pt2`` file, a ``.safetensors`` file of `haar`'s own surrogates, ``module:factory``, or a folder such
-            as ``org/name`` with one ``.pt2`` file.
+        model: A ``.pt2`` file, an ``.onnx`` graph, a ``.safetensors`` file of `haar`'s own surrogates,
+            ``module:factory``, or a folder such as ``org/name`` with one ``.pt2`` file.
         weights: For a factory: a state dict, ``.safetensors``, or ``.pt`` / ``.pth`` of tensors alone; or a folder such
             as ``org/name`` with ``model.safetensors``, whole or in shards.
         arguments: For a factory: ``name=value``; a value is read as a Python literal, else as a string.
@@ -90,13 +89,15 @@ def load_model(
         DataError: If a file is missing, damaged, or would have to be unpickled.
     """
     model = model_in_folder(model)
-    is_factory = ":" in model and not model.endswith((".pt2", ".safetensors"))
+    is_factory = ":" in model and not model.endswith((".pt2", ".onnx", ".safetensors"))
     if not is_factory and (weights is not None or arguments):
         raise ArgumentError(
             "--weights, --factory-arg", expected="none beside a file that holds a whole model", got=model
         )
     if model.endswith(".pt2"):
         return _program(Path(model), fields=fields)
+    if model.endswith(".onnx"):
+        return _graph(Path(model), fields=fields)
     if model.endswith(".safetensors"):
         from haar.systems.group_averaging.surrogates import load
 
@@ -110,6 +111,18 @@ def load_model(
     channels = getattr(module, "in_channels", None)
     bare = weights is None and any(True for _ in module.parameters())
     return LoadedModel(module.eval(), channels if isinstance(channels, int) else None, bare=bare)
+
+
+def _graph(path: Path, *, fields: bool) -> LoadedModel:
+    from haar.cli.onnx_file import OnnxModel
+
+    graph = OnnxModel(path)
+    shape = (graph.batch, *graph.event)
+    if fields and len(shape) not in (3, 4, 5):
+        got = f"{path}, of {len(shape)} axes"
+        raise ArgumentError("MODEL", expected="inputs (batch, channel, *space)", got=got)
+    channels, space = (shape[1], _fixed(shape[2:])) if fields else (None, None)
+    return LoadedModel(graph, channels, space, graph.batch is None, _fixed(shape[1:]))
 
 
 def build(model: str, arguments: Sequence[str] = ()) -> nn.Module:

@@ -12,6 +12,9 @@ from torch import Tensor
 from haar.errors import DataError
 from haar.received import array_tensor, check_file, read_array, read_pickled_tensors, read_tensors
 
+#: Files that have no headings.
+_NUMBERS_ALONE = (".npy", ".safetensors", ".pt", ".pth")
+
 
 def read_numbers(path: Path) -> Float[Tensor, "..."]:
     """Read one array of numbers as float64.
@@ -27,6 +30,26 @@ def read_numbers(path: Path) -> Float[Tensor, "..."]:
     if not bool(torch.isfinite(found).all()):
         raise DataError(f"{path}: contains NaN or infinity")
     return found
+
+
+def read_table(path: Path) -> tuple[Float[Tensor, "..."], list[str]]:
+    """A table, and the headings of its columns where it is text with a heading for every one.
+
+    Args:
+        path: As `read_numbers` has it.
+
+    Raises:
+        DataError: As `read_numbers` does.
+    """
+    found = read_numbers(path)
+    if path.suffix.lower() in _NUMBERS_ALONE or found.ndim != 2:
+        return found, []
+    first = next((line for line in path.read_text(encoding="utf-8").splitlines() if line.split("#")[0].strip()), "")
+    for mark in (",", ";", None):
+        words = [word.strip().strip('"') for word in first.split(mark)]
+        if len(words) == found.shape[1] and not _is_number(words[0]):
+            return found, words
+    return found, []
 
 
 def _read(path: Path) -> Tensor:

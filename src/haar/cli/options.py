@@ -77,6 +77,20 @@ def share_option(what: str, *, most: float = 1.0) -> Any:
     return typer.Option(callback=checked, help=what)
 
 
+def no_labels(labels: str | None, data: Path) -> None:
+    """Refuse --labels beside data that know their own.
+
+    Args:
+        labels: As given.
+        data: DATA.
+
+    Raises:
+        ArgumentError: If there are any.
+    """
+    if labels is not None:
+        raise ArgumentError("--labels", expected=f"none beside {data}, which knows its labels", got=repr(labels))
+
+
 def folder_option(what: str) -> Any:
     """A folder to write into."""
     return typer.Option(callback=_checked_folder, help=what)
@@ -193,6 +207,10 @@ Group = Annotated[
 ]
 Fields = Annotated[
     str | None, typer.Option(help='The fields of the model, such as "tracer, velocity:vector, w:pseudoscalar".')
+]
+Labels = Annotated[
+    str | None,
+    typer.Option(help="Of a table, the columns of labels by heading or number from 0: lift,drag; of arrays, a name."),
 ]
 History = Annotated[
     int | None, count_option("Time steps in the model's input; by default found by one forward.", most=10_000)

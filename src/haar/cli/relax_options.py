@@ -28,7 +28,8 @@ _SOURCE = Annotated[
     str, typer.Argument(metavar="MODEL|FILE", help="module:function of a torch module, or a .yaml file of all keys.")
 ]
 _DATA = Annotated[
-    str | None, typer.Argument(help="module:function of (inputs, targets), or a .npz or .safetensors file.")
+    str | None,
+    typer.Argument(help="module:function of (inputs, targets), or arrays in a .npz, .h5 or .safetensors file."),
 ]
 _OUT = Annotated[Path, folder_option("Folder for checkpoints, the result and report.html.")]
 _JSON = Annotated[bool, typer.Option("--json", help="Print the result as one JSON object.")]

@@ -41,7 +41,7 @@ def model_of_rows(
             "MODEL",
             expected=f"a model of inputs (rows, {', '.join(map(str, x.shape[1:]))})",
             got=brief(error),
-            way_out="labels stand beside inputs in an .npz, as x and y",
+            way_out="labels stand beside inputs as x and y in .npz or .h5, or in columns that --labels names",
         ) from error
     if not isinstance(y, Tensor):
         raise ArgumentError(

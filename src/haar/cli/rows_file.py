@@ -10,34 +10,35 @@ from torch import Tensor
 
 from haar.actions import Action, Invariant, Points, Symmetry, Vector
 from haar.actions.representation import Defining, Representation
-from haar.cli.number_file import read_numbers
+from haar.cli.number_file import read_numbers, read_table
+from haar.data.array_file import CLUSTERS, INPUTS, LABELS, Arrays, array_named, arrays_of, holds_arrays
 from haar.errors import ArgumentError, DataError
 from haar.groups import Group
 from haar.groups.names import named_group
-from haar.received import Archive
-
-_INPUTS, _LABELS, _CLUSTERS = ("x", "inputs", "input"), ("y", "labels", "targets"), ("clusters", "runs")
 
 
-def read_rows(data: Path, *, most: int) -> tuple[Tensor, Tensor | None, Tensor | None]:
+def read_rows(data: Path, *, most: int, labels: str | None = None) -> tuple[Tensor, Tensor | None, Tensor | None]:
     """Inputs, labels and trajectories.
 
     Args:
-        data: ``.npz`` with ``x``, and ``y`` and ``clusters`` if there are any; or a table of inputs alone.
+        data: ``.npz`` or HDF5 with ``x``, and ``y`` and ``clusters`` if there are any; or a table.
         most: Rows to take, spread evenly.
+        labels: The array of labels by its name, or the columns of a table by headings or numbers from 0, divided by
+            commas; by default ``y`` of arrays, and none of a table.
 
     Raises:
         DataError: If the file cannot be read, holds no inputs, or numbers of rows differ.
     """
-    if data.suffix != ".npz":
-        table = read_numbers(data)
+    if not holds_arrays(data):
+        table, answers = (read_numbers(data), None) if labels is None else _divided(data, labels)
         if table.ndim < 2:
             raise DataError(f"{data}: expected rows of inputs, got shape {tuple(table.shape)}")
-        return table[_spread(len(table), most)], None, None
-    held = Archive(data)
-    x, y, marks = (_named(held, names) for names in (_INPUTS, _LABELS, _CLUSTERS))
-    if x is None:
-        raise DataError(f"{data}: no x ({', '.join(_INPUTS)}); it holds {', '.join(sorted(held))}")
+        rows = _spread(len(table), most)
+        return table[rows], None if answers is None else answers[rows], None
+    held = arrays_of(data)
+    x = array_named(data, held, INPUTS)
+    y = _named(held, LABELS) if labels is None else array_named(data, held, (labels,))
+    marks = _named(held, CLUSTERS)
     parts = [_numbers(f"{data}: {name}", part) for name, part in (("x", x), ("y", y), ("clusters", marks))]
     for name, part in zip(("y", "clusters"), parts[1:], strict=True):
         if part is not None and len(part) != len(x):
@@ -92,7 +93,29 @@ def _spread(count: int, most: int) -> Tensor:
     return torch.linspace(0, count - 1, min(most, count), dtype=torch.float64).round().long()
 
 
-def _named(held: Archive, names: tuple[str, ...]) -> np.ndarray | None:
+def _divided(data: Path, labels: str) -> tuple[Tensor, Tensor]:
+    """The columns of a table that are inputs, and those that are labels."""
+    table, headings = read_table(data)
+    if table.ndim != 2:
+        raise DataError(f"{data}: expected a table of columns beside --labels, got shape {tuple(table.shape)}")
+    count, wanted = table.shape[1], [word.strip() for word in labels.split(",")]
+    places = []
+    for word in wanted:
+        if word in headings:
+            places.append(headings.index(word))
+        elif word.removeprefix("-").isdecimal() and -count <= int(word) < count:
+            places.append(int(word) % count)
+        else:
+            names = f" ({', '.join(headings[:8])}{', ...' * (len(headings) > 8)})" if headings else ""
+            expected = f"columns of {data}: headings{names} or numbers 0 to {count - 1}"
+            raise ArgumentError("--labels", expected=expected, got=repr(word))
+    rest = [k for k in range(count) if k not in places]
+    if not rest:
+        raise ArgumentError("--labels", expected="columns beside which there are inputs", got=repr(labels))
+    return table[:, rest], table[:, places]
+
+
+def _named(held: Arrays, names: tuple[str, ...]) -> np.ndarray | None:
     return next((held[name] for name in names if name in held), None)
 
 

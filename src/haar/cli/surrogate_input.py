@@ -18,6 +18,7 @@ from haar.cli.rows_file import grid_of_rows
 from haar.cli.well_data import open_well, well_symmetry
 from haar.containers import tensors_of
 from haar.data import WellReader, Windows, ZScore
+from haar.data.array_file import holds_arrays
 from haar.data.well.spread_windows import SpreadWindows, field_scale
 from haar.entry import brief
 from haar.errors import ArgumentError, HaarError
@@ -65,7 +66,7 @@ def fit_model(
         group: Name of the group.
         fields: The fields in words; needed without `data`.
         history: Time steps in the input; found from the number of channels if it is known.
-        data: A data set in The Well's format; or ``.npz`` or ``.npy`` of inputs, which say the points of every axis.
+        data: A data set in The Well's format; or ``.npz``, ``.npy`` or HDF5 of inputs, which say the grid.
         shape: Points of every axis, ``"64,64"``, without `data`; an exported program of a fixed grid knows them.
         normalised: Whether the model works on z-scores of the data set.
 
@@ -75,7 +76,7 @@ def fit_model(
     """
     if data is not None and shape is not None:
         raise ArgumentError("--shape", expected="none beside --data, which knows it", got=repr(shape))
-    if data is not None and data.suffix in (".npz", ".npy"):
+    if data is not None and (data.suffix.lower() == ".npy" or holds_arrays(data)):
         shape, data = ",".join(map(str, grid_of_rows(data, group))), None
     if data is not None:
         reader, names = open_well(data, fields=fields)

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from haar.actions import FieldSpec, Layout, Symmetry
 from haar.data import WellMetadata, WellReader
+from haar.data.array_file import HDF5, holds_arrays
 from haar.data.well.axis_motions import exchange_fault, field_grid, reversal_fault, shift_fault
 from haar.data.well.domain_symmetry import domain_symmetry
 from haar.errors import ArgumentError
@@ -16,12 +17,12 @@ from haar.groups.names import named_group
 
 
 def is_well(data: Path) -> bool:
-    """Whether it is named as a data set in The Well's format: a folder, or an HDF5 file.
+    """Whether it is a data set in The Well's format: a folder, or an HDF5 file that is not one of plain arrays.
 
     Args:
         data: As given.
     """
-    return data.is_dir() or data.suffix in (".hdf5", ".h5")
+    return data.is_dir() or (data.suffix.lower() in HDF5 and not holds_arrays(data))
 
 
 def open_well(

@@ -76,9 +76,9 @@ class FoldCache:
         """Made anew, and kept where it may be."""
         first = next(p for p in sources if p is not None)
         wanted = torch.is_grad_enabled() and any(p is not None and p.requires_grad for p in sources)
-        if wanted or watched() or not all(p is None or _comparable(p) for p in sources):
+        if wanted or watched() or not all(p is None or comparable(p) for p in sources):
             return _fresh(first, make)
-        seen = [None if p is None else _Seen(p) for p in sources]  # before the dense ones: another thread may write
+        seen = [None if p is None else Seen(p) for p in sources]  # before the dense ones: another thread may write
         weight, bias = _fresh(first, make)
         value = weight.detach(), None if bias is None else bias.detach()
         inference = torch.is_inference_mode_enabled()
@@ -93,7 +93,7 @@ class FoldCache:
         return FoldCache()
 
 
-class _Seen:
+class Seen:
     """A tensor as it was: its shape, kind and bytes."""
 
     __slots__ = ("dtype", "place", "shape", "size", "values")
@@ -105,7 +105,7 @@ class _Seen:
 
     def still(self, p: Tensor) -> bool:
         """Whether another tensor is as this one was."""
-        # as `_comparable`, in less time
+        # as `comparable`, in less time
         if type(p) not in PLAIN or not p.is_cpu or p.dtype is not self.dtype or p.shape != self.shape:
             return False
         if not p.is_contiguous():
@@ -116,7 +116,7 @@ class _Seen:
 
 
 class _Kept(NamedTuple):
-    seen: list[_Seen | None]
+    seen: list[Seen | None]
     value: Dense
     inference: bool
     version: int
@@ -135,7 +135,7 @@ def watched() -> bool:
     return transformed() or _modes() > 0
 
 
-def _comparable(p: Tensor) -> bool:
+def comparable(p: Tensor) -> bool:
     """Whether a tensor is numbers in a row in the CPU's memory."""
     return type(p) in PLAIN and p.is_cpu and p.is_contiguous()
 

@@ -55,8 +55,14 @@ def check_model(model: Any) -> None:
             way_out=f"make one: {model.__name__}(...)",
         )
     if not callable(model):
+        estimator = hasattr(model, "predict")
         raise ArgumentError(
-            "model", expected="a torch module or a function", got=repr(model), way_out="load it first, in eval mode"
+            "model",
+            expected="a torch module or a function",
+            got=type(model).__name__ if estimator else repr(model),
+            way_out="lambda x: torch.as_tensor(estimator.predict(x.numpy()))"
+            if estimator
+            else "load it first, in eval mode",
         )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 from torch import Tensor
 
 from haar.errors import ArgumentError, ShapeError
@@ -41,11 +42,12 @@ def separate(leaf: Any, copies: int, name: str = "output") -> list[Any]:
     if leaf is None or isinstance(leaf, str):
         return [leaf] * copies
     if not isinstance(leaf, Tensor) or not (leaf.is_floating_point() or leaf.is_complex()):
+        scores = "let the model return scores and decide after the average, or leave this output out"
         raise ArgumentError(
             name,
             expected="a floating-point tensor, which can be averaged",
             got=leaf.dtype if isinstance(leaf, Tensor) else type(leaf).__name__,
-            way_out="let the model return scores and decide after the average, or leave this output out",
+            way_out="torch.as_tensor makes one of an array" if isinstance(leaf, np.ndarray) else scores,
         )
     if copies == 1:
         return [leaf]

@@ -15,7 +15,8 @@ def told_apart(data: Any, *, alike: Literal["batches", "pair"]) -> Any:
 
     A list of two tensors is a pair where single samples differ in shape or kind of number, and two batches where these
     are alike and the numbers of rows are not. A list of inputs in a container and a tensor of labels is a pair. With
-    one whole number a row as the third of three it is a pair with clusters.
+    one whole number a row as the third of three it is a pair with clusters. Tables and columns of pandas or polars
+    become arrays first.
 
     Args:
         data: What a caller gives as data.
@@ -28,6 +29,7 @@ def told_apart(data: Any, *, alike: Literal["batches", "pair"]) -> Any:
         >>> [type(told_apart([x, y], alike="batches")).__name__ for y in (x[:, 0], x[:2], x)]
         ['tuple', 'list', 'list']
     """
+    data = _with_arrays(data)
     if type(data) is not list or not 2 <= len(data) <= 3:
         return data
     first, second = data[0], data[1]
@@ -42,6 +44,22 @@ def told_apart(data: Any, *, alike: Literal["batches", "pair"]) -> Any:
     if _sample(first) != _sample(second) or _kind(first) != _kind(second):
         return tuple(data)
     return data if alike == "batches" or first.shape != second.shape else tuple(data)
+
+
+def _with_arrays(data: Any) -> Any:
+    """Arrays in place of data frames and columns, here and among the parts of a pair or a dictionary."""
+    if _is_table(data):
+        return data.to_numpy()
+    if type(data) in (tuple, list) and any(map(_is_table, data)):
+        return type(data)(x.to_numpy() if _is_table(x) else x for x in data)
+    if type(data) is dict and any(map(_is_table, data.values())):
+        return {key: x.to_numpy() if _is_table(x) else x for key, x in data.items()}
+    return data
+
+
+def _is_table(x: Any) -> bool:
+    """Whether it is a table or a column; no library is imported for the question."""
+    return type(x).__module__.partition(".")[0] in ("pandas", "polars") and hasattr(x, "to_numpy")
 
 
 def _counts_rows(marks: Any, first: Any) -> bool:

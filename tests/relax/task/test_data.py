@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import h5py
 import numpy as np
 import pytest
 import torch
@@ -109,9 +110,18 @@ def test_files_hold_pairs_by_name(entries):
     assert torch.equal(train[0], x)
     assert torch.equal(validation[1], y[:1] + 1)
     np.savez("other.npz", inputs=x, outputs=y)
-    with pytest.raises(DataError, match=r"other\.npz: expected the arrays inputs and targets, got inputs, outputs"):
+    with pytest.raises(
+        DataError, match=r"other\.npz: expected the arrays inputs and targets \(or x and y\), got inputs, outputs"
+    ):
         read_pairs(DataPlan("other.npz"), 0)
     np.savez("none.npz")
-    with pytest.raises(DataError, match=r"none\.npz: expected the arrays inputs and targets, got none"):
+    with pytest.raises(DataError, match=r"none\.npz: expected the arrays inputs and targets \(or x and y\), got none"):
         read_pairs(DataPlan("none.npz"), 0)
-    assert entries.is_dir()
+    with h5py.File("pair.h5", "w") as file:
+        file["x"], file["y"] = x, y
+    train, _ = read_pairs(DataPlan("pair.h5", held_out=0.25), 0)
+    assert len(train[1]) == 3
+    for name in ("folder", "table.csv"):
+        (entries / name).mkdir() if name == "folder" else (entries / name).write_text("1,2")
+        with pytest.raises(ArgumentError, match=rf"data: expected module:function, or arrays in a .*, got {name}"):
+            read_pairs(DataPlan(name), 0)

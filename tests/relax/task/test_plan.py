@@ -114,7 +114,7 @@ def test_the_defaults_are_those_of_the_page():
 @pytest.mark.parametrize(
     ("source", "data", "options", "message"),
     [
-        ("a:b", None, OPTIONS, "data: expected module:function, or a .npz or .safetensors file, got None"),
+        ("a:b", None, OPTIONS, "data: expected module:function, or a .npz, .h5 or .safetensors file, got None"),
         ("a:b", "c:d", {"input": "vector", "output": "vector"}, "symmetry: expected --symmetry .*, got no group"),
         ("a:b", "c:d", {"group": "C4", "output": "vector"}, "symmetry: expected --symmetry .*, got no input"),
         ("a:b", "c:d", {"group": "C4", "input": "vector"}, "symmetry: expected --symmetry .*, got no output"),

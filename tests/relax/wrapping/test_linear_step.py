@@ -127,15 +127,48 @@ def test_no_weight_is_stale(mode, trained):
                 torch.testing.assert_close(run(), formula(own, x), rtol=0, atol=1e-12)
 
 
+@pytest.mark.parametrize("bias", [True, False])
+def test_passes_without_a_change_between_give_the_gradients_of_the_formula(bias):
+    """The second pass keeps the mixture, the third uses it: numbers and gradients are those of every other pass."""
+    model = layer(bias=bias)
+    own, x = model.layers["model"], normal(5, 16, seed=1).requires_grad_()
+    asked, D = [x, *own.parameters()], normal(5, 16, seed=2)
+    for change in (None, 0.9, None):
+        if change is not None:
+            with torch.no_grad():
+                own.weight.mul_(change)
+        wanted = formula(own, x)
+        gradients = torch.autograd.grad(wanted, asked, D)
+        for _ in range(4):
+            found = model(x)
+            torch.testing.assert_close(found, wanted, rtol=0, atol=1e-13)
+            for one, two in zip(torch.autograd.grad(found, asked, D), gradients, strict=True):
+                torch.testing.assert_close(one, two, rtol=0, atol=1e-12)
+
+
+def test_graphs_of_several_passes_are_independent():
+    model = layer()
+    x = normal(3, 4, 16, seed=5)
+    whole = torch.autograd.grad(formula(model.layers["model"], x).pow(3).sum(), list(model.parameters()))
+    for _ in range(3):
+        runs = [model(each).pow(3).sum() for each in x]  # all forward, then all backward
+        found = torch.autograd.grad(runs, list(model.parameters()))
+        for one, two in zip(found, whole, strict=True):
+            torch.testing.assert_close(one, two, rtol=1e-12, atol=1e-11)
+
+
 def test_copies_go_their_own_way():
     model = layer()
     x = normal(4, 16, seed=3)
+    for _ in range(3):
+        model(x)  # kept with gradients
     with torch.no_grad():
         model(x)  # kept
         other = copy.deepcopy(model)
         other.layers["model"].weight.mul_(2)
         torch.testing.assert_close(other(x), formula(other.layers["model"], x), rtol=0, atol=1e-12)
         torch.testing.assert_close(model(x), formula(model.layers["model"], x), rtol=0, atol=1e-12)
+    torch.testing.assert_close(other(x), formula(other.layers["model"], x), rtol=0, atol=1e-12)
 
 
 def test_compiled_checkpointed_and_transformed_runs_are_the_same():

@@ -70,8 +70,10 @@ def test_a_weight_is_made_once(monkeypatch):
         gradients(model, BATCHES)
     norms = len(made) - dense_layers
     assert norms % len(BATCHES) == 0  # of norms nothing is shared
+    gradients(model, BATCHES)  # three passes without a block: the second one's mixtures are kept
+    assert len(made) == 2 * norms + dense_layers * (1 + 2)
     gradients(model, BATCHES)
-    assert len(made) == 2 * norms + dense_layers * (1 + len(BATCHES))
+    assert len(made) == 3 * norms + dense_layers * (1 + 2)
 
 
 def test_duals_move_as_without():

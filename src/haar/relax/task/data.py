@@ -10,9 +10,10 @@ import torch
 from torch import Tensor
 
 from haar.containers import mapped, tensors_of
+from haar.data.array_file import arrays_of, holds_arrays
 from haar.entry import called
 from haar.errors import ArgumentError, DataError
-from haar.received import Archive, array_tensor, read_tensors
+from haar.received import array_tensor, read_tensors
 from haar.relax.task.plan import DataPlan
 from haar.seeding import Seed, generator_of
 
@@ -28,8 +29,11 @@ def read_pairs(plan: DataPlan, seed: Seed) -> tuple[tuple[Any, Any], tuple[Any, 
         ArgumentError: If the data's function cannot be imported or called, or gives something else.
         DataError: If a file is not readable.
     """
-    found = _file(Path(plan.data)) if plan.data.endswith((".npz", ".safetensors")) else None
-    if found is None:
+    path = Path(plan.data)
+    if path.suffix == ".safetensors" or holds_arrays(path):
+        found: Any = _file(path)
+    else:
+        _check_called(path)
         found = called(plan.data, plan.data_args, "data", way_out="give data_args")
     if isinstance(found, Mapping):
         keys = {"train", "validation"}
@@ -64,19 +68,40 @@ def _rows(pair: tuple[Any, Any], rows: Tensor) -> tuple[Any, Any]:
     return some
 
 
+def _check_called(path: Path) -> None:
+    """Refuse what is there and is no function."""
+    if path.is_dir() or path.suffix in (".h5", ".hdf5"):
+        raise ArgumentError(
+            "data",
+            expected="module:function, or arrays in a .npz, .h5 or .safetensors file",
+            got=str(path),
+            way_out="of The Well's format, stack the pairs of haar.data.Windows in a function of your own",
+        )
+    if path.is_file():
+        raise ArgumentError(
+            "data", expected="module:function, or arrays in a .npz, .h5 or .safetensors file", got=str(path)
+        )
+
+
+#: What arrays are called, each by its usual name first.
+_PAIR = (("inputs", "x", "input"), ("targets", "y", "labels"))
+
+
 def _file(path: Path) -> dict[str, tuple[Any, Any]]:
-    """``inputs`` and ``targets``, and perhaps ``validation_inputs`` and ``validation_targets``."""
-    if path.suffix == ".npz":
-        arrays = {key: array_tensor(held, f"{path}: {key}") for key, held in Archive(path).items()}
+    """``inputs`` and ``targets`` (or ``x`` and ``y``), and perhaps the same after ``validation_``."""
+    if path.suffix != ".safetensors":
+        arrays = {key: array_tensor(held, f"{path}: {key}") for key, held in arrays_of(path).items()}
     else:
         arrays, _ = read_tensors(path)
     pairs = {}
     for part, prefix in (("train", ""), ("validation", "validation_")):
-        names = [f"{prefix}inputs", f"{prefix}targets"]
-        if all(name in arrays for name in names):
-            pairs[part] = (arrays[names[0]], arrays[names[1]])
+        there = [next((prefix + name for name in names if prefix + name in arrays), None) for names in _PAIR]
+        if there[0] is not None and there[1] is not None:
+            pairs[part] = (arrays[there[0]], arrays[there[1]])
     if "train" not in pairs:
-        raise DataError(f"{path}: expected the arrays inputs and targets, got {', '.join(arrays) or 'none'}")
+        raise DataError(
+            f"{path}: expected the arrays inputs and targets (or x and y), got {', '.join(arrays) or 'none'}"
+        )
     return pairs
 
 

@@ -37,7 +37,7 @@ class DataPlan:
     """What it is fitted to.
 
     Attributes:
-        data: ``module:function`` of the data, or a ``.npz`` or ``.safetensors`` file.
+        data: ``module:function`` of the data, or a ``.npz``, HDF5 or ``.safetensors`` file of arrays.
         data_args: The function's arguments by name.
         held_out: Share of the data that validates, where the data have no part of their own for it.
     """
@@ -216,7 +216,7 @@ def _check_keys(source: str, found: Mapping[str, Any]) -> None:
     for key in found:
         if key not in KEYS:
             raise ArgumentError(source, expected=f"keys among {', '.join(KEYS)}", got=repr(key))
-    for key, way in (("model", "module:function"), ("data", "module:function, or a .npz or .safetensors file")):
+    for key, way in (("model", "module:function"), ("data", "module:function, or a .npz, .h5 or .safetensors file")):
         if not isinstance(found.get(key), str):
             raise ArgumentError(key, expected=way, got=repr(found.get(key)))
     missing = [key for key in ("group", "input", "output") if found.get(key) is None]

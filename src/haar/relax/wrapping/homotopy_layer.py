@@ -17,6 +17,7 @@ from haar.errors import ArgumentError
 from haar.groups import Group
 from haar.nn.folding import FoldCache
 from haar.relax.wrapping.gamma import Gamma
+from haar.relax.wrapping.kept_mixture import KeptMixture
 from haar.relax.wrapping.mixing import branched, mixed
 from haar.relax.wrapping.projection import Projection
 from haar.relax.wrapping.sharing import SharedWeight
@@ -67,6 +68,7 @@ class HomotopyLayer(Gamma):
     share: Tensor | None
     _symmetry: LayerSymmetry
     _fold: FoldCache
+    _mixture: KeptMixture
     _sharing: SharedWeight | None = None
 
     #: The parameters that carry the layer's scale: the first one there is stands for the layer.
@@ -98,7 +100,7 @@ class HomotopyLayer(Gamma):
         for name, value in plain.__dict__.items():
             twin.__dict__[name] = copy.copy(value) if isinstance(value, dict) else value
         twin._symmetry, twin.mode = symmetry, mode  # noqa: SLF001 (its own class)
-        twin._fold, twin._fixed = FoldCache(), None  # noqa: SLF001 (its own class)
+        twin._fold, twin._mixture, twin._fixed = FoldCache(), KeptMixture(), None  # noqa: SLF001 (its own class)
         lead = twin._lead()  # noqa: SLF001 (its own class)
         groups = len(twin._spaces(lead))  # noqa: SLF001 (its own class)
         like = getattr(plain, lead)
@@ -175,7 +177,7 @@ class HomotopyLayer(Gamma):
         kind = type(self)._plain()  # noqa: SLF001 (its own class)
         plain: nn.Module = kind.__new__(kind)
         nn.Module.__init__(plain)
-        own = {"_symmetry", "_fold", "_fixed", "_sharing", "mode"}
+        own = {"_symmetry", "_fold", "_mixture", "_fixed", "_sharing", "mode"}
         for name, value in self.__dict__.items():
             if name not in own:
                 plain.__dict__[name] = copy.copy(value) if isinstance(value, dict) else value

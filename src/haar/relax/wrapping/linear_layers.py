@@ -18,22 +18,25 @@ class HomotopyLinear(HomotopyLayer, nn.Linear):
 
     def forward(self, x: Tensor) -> Tensor:
         """Apply x W^T + b with the effective weight and bias."""
-        means = self._trained_alone(x)
+        weight, bias = self.weight, self.bias
+        values = (weight,) if bias is None else (weight, bias)
+        means = self._trained_alone(x, values)
         if means is None:
             return nn.functional.linear(x, *self._folded())
-        values = (self.weight,) if self.bias is None else (self.weight, self.bias)
-        return mixed_linear(x, values, means, self._gamma(), (self.kappa, None)[: len(values)])
+        kappas = (self.kappa, None)[: len(values)]
+        return mixed_linear(x, values, means, self._gamma(), kappas, kept=self._mixture)
 
-    def _trained_alone(self, x: Tensor) -> tuple[OrbitMean, ...] | None:
+    def _trained_alone(self, x: Tensor, values: tuple[Tensor, ...]) -> tuple[OrbitMean, ...] | None:
         """The projections of weight and bias where mixing and layer are one step of a training run, else None."""
-        if self._sharing is not None or self.mode != "weight" or self.gamma.ndim or "law" in self._modules:
+        if not torch.is_grad_enabled() or self._sharing is not None or self.mode != "weight" or "law" in self._modules:
+            return None  # without gradients what is kept is used
+        gamma = self.gamma
+        if gamma.ndim or not (gamma.requires_grad or any(p.requires_grad for p in values)):
             return None
-        values = [self.weight] if self.bias is None else [self.weight, self.bias]
-        if not (torch.is_grad_enabled() and any(p.requires_grad for p in (*values, self.gamma))):
-            return None  # what is kept is used
         if not _numbers_alone((x, *values)):
             return None
-        means = tuple(self._spaces(name)[0].orbits for name in ("weight", "bias")[: len(values)])
+        spaces = self._symmetry.spaces
+        means = tuple(spaces[name][0].orbits for name in ("weight", "bias")[: len(values)])
         return None if None in means else means  # type: ignore[return-value]
 
 

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from haar.probing import transformed
+from haar.relax.wrapping.kept_mixture import KeptMixture
 from haar.relax.wrapping.orbit_mean import OrbitMean
 
 
@@ -37,7 +38,13 @@ def mixed(
 
 
 def mixed_linear(
-    x: Tensor, values: Sequence[Tensor], means: Sequence[OrbitMean], gamma: Tensor, kappas: Sequence[Tensor | None]
+    x: Tensor,
+    values: Sequence[Tensor],
+    means: Sequence[OrbitMean],
+    gamma: Tensor,
+    kappas: Sequence[Tensor | None],
+    *,
+    kept: KeptMixture,
 ) -> Tensor:
     """x W^T + b with W and b mixed as `mixed` does; not for compilers and transforms.
 
@@ -47,8 +54,9 @@ def mixed_linear(
         means: Their projections.
         gamma: The homotopy parameter, of shape ``()``.
         kappas: Factor of every one, or None.
+        kept: The layer's mixture of the last pass.
     """
-    out: Tensor = _MixedLinear.apply(x, gamma, tuple(means), tuple(kappas), *values)
+    out: Tensor = _MixedLinear.apply(x, gamma, tuple(means), tuple(kappas), kept, *values)
     return out
 
 
@@ -135,16 +143,18 @@ class _Mixed(torch.autograd.Function):
 class _MixedLinear(torch.autograd.Function):
     # One node in place of four, and the weight's gradient is made in the order in which its orbits are gathered.
     @staticmethod
-    def forward(  # type: ignore[override]
+    def forward(  # type: ignore[override]  # noqa: PLR0917 (torch gives them by place)
         ctx: Any,
         x: Tensor,
         gamma: Tensor,
         means: tuple[OrbitMean, ...],
         kappas: tuple[Tensor | None, ...],
+        kept: KeptMixture,
         *values: Tensor,
     ) -> Tensor:
         ctx.means, ctx.kappas = means, kappas
-        averages, made = _mix(values, means, gamma, kappas)
+        factors = [kappa for kappa in kappas if kappa is not None]
+        averages, made = kept.get((*values, gamma, *factors), lambda: _mix(values, means, gamma, kappas))
         ctx.save_for_backward(x, gamma, made[0], *averages, *values)
         return torch.nn.functional.linear(x, *made)
 
@@ -161,7 +171,7 @@ class _MixedLinear(torch.autograd.Function):
         for_gamma: Any = None
         for_values: list[Tensor | None] = []
         for k, (mean, kappa) in enumerate(zip(ctx.means, ctx.kappas, strict=True)):
-            if not (wanted[1] or wanted[4 + k]):
+            if not (wanted[1] or wanted[5 + k]):
                 for_values.append(None)
                 continue
             D = rows.sum(0) if k else rows.mT @ x.reshape(-1, x.shape[-1])
@@ -170,20 +180,20 @@ class _MixedLinear(torch.autograd.Function):
                 along = _along(D, values[k], mean, average, averages[k])
                 for_gamma = along if for_gamma is None else for_gamma.add_(along)
             scaled = average if kappa is None else average.mul_(kappa)
-            for_values.append(mean.between(scaled, D, gamma) if wanted[4 + k] else None)
-        return (for_x, for_gamma, None, None, *for_values)
+            for_values.append(mean.between(scaled, D, gamma) if wanted[5 + k] else None)
+        return (for_x, for_gamma, None, None, None, *for_values)
 
 
 def _linear_again(ctx: Any, inputs: tuple[Tensor, ...], Dy: Tensor) -> tuple[Any, ...]:
     """The gradients of a mixed linear layer as functions of its inputs, to be differentiated again."""
     x, gamma, *values = inputs
-    wanted = [needed for place, needed in enumerate(ctx.needs_input_grad) if place not in (2, 3)]
+    wanted = [needed for place, needed in enumerate(ctx.needs_input_grad) if place not in (2, 3, 4)]
     made = mixed(values, ctx.means, gamma, ctx.kappas)
     y = torch.nn.functional.linear(x, *made)
     asked = [one for one, needed in zip(inputs, wanted, strict=True) if needed]
     found = iter(torch.autograd.grad(y, asked, Dy, create_graph=True))
     for_x, for_gamma, *for_values = (next(found) if needed else None for needed in wanted)
-    return (for_x, for_gamma, None, None, *for_values)
+    return (for_x, for_gamma, None, None, None, *for_values)
 
 
 class _Branched(torch.autograd.Function):
