@@ -17,7 +17,10 @@ F64 = torch.float64
 
 def _tensors(d):
     """Values of every pattern of signs, zeros and ties, in random axes; and zero."""
-    patterns = [*itertools.product((-1.3, 0.0, 0.4, 2.0), repeat=d), *itertools.permutations((0.5, 0.5 + 1e-7, -1.0), d)]
+    patterns = [
+        *itertools.product((-1.3, 0.0, 0.4, 2.0), repeat=d),
+        *itertools.permutations((0.5, 0.5 + 1e-7, -1.0), d),
+    ]
     values = torch.tensor(patterns, dtype=F64)
     source = torch.Generator().manual_seed(0)
     Q = torch.linalg.qr(torch.randn(len(values), d, d, dtype=F64, generator=source)).Q

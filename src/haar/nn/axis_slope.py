@@ -2,8 +2,8 @@
 
 In principal axes the derivative multiplies every shear and every stretch by a quotient of differences. What two of the
 values share of it is a number times the direction; what is left belongs to the third axis n, and is
-``n (G X n)^T + (G X n) n^T`` with one small symmetric matrix G. That is all for functions that are linear on either side
-of 0, if n is the axis whose value lies alone on its side, and in the plane for every function; others have the
+``n (G X n)^T + (G X n) n^T`` with one small symmetric matrix G. That is all for functions that are linear on either
+side of 0, if n is the axis whose value lies alone on its side, and in the plane for every function; others have the
 stretches of the two axes besides.
 """
 

@@ -23,10 +23,10 @@ _GROWN = 100.0
 _THROWN, _SOON, _SQUARES = 1e15, 16, 1e19
 #: A player so many times as large as it began (and as 1) has left; of two the one that left first runs away.
 _LEFT = 10.0
-#: One so many times as large runs away step by step, as with Adam, whose steps are no longer than its rate, if for twenty
-#: steps the gradients, over those where all began, times how much it has grown were more than this, which no choice of
-#: units explains. What grows faster than so many times between two looks soon is too large anyway.
-_AWAY, _TOGETHER, _FAST = 1e3, 1e12, 2.0
+#: One so many times as large runs away step by step, as with Adam, whose steps are no longer than its rate, if for
+#: twenty steps the gradients, over those where all began, times how much it has grown were more than this, which no
+#: choice of units explains. Where the larger grows more than so many times in twenty steps, it soon is too large anyway.
+_AWAY, _TOGETHER, _FAST = 1e3, 1e12, 1.6
 #: Up to this step sizes are looked at after every turn.
 _EVERY_TURN = 2
 #: Steps between two looks at the players' sizes; the first looks come sooner.
@@ -58,14 +58,15 @@ def check_sizes(
     Raises:
         DivergedError: Naming the player that has left first.
     """
-    last = [player.grown for player in players]
     growth = _note(step, players, in_turn=in_turn)
     away = [k for k, player in enumerate(players) if not growth[k] <= _largest(step, player)]
-    if not away and start > 0 and max(growth) > _AWAY:
-        steep = _lately(list(seen().values())) / start
-        for k, before in enumerate(last):
-            if growth[k] > _AWAY and growth[k] * steep > _TOGETHER and growth[k] <= _FAST * before:
-                away.append(k)
+    if step % _SIZES_EVERY == 0:
+        steady = max(growth) <= _FAST * max(player.grown for player in players)
+        for player, times in zip(players, growth, strict=True):
+            player.grown = times
+        if not away and steady and start > 0 and max(growth) > _AWAY:
+            steep = _lately(list(seen().values())) / start
+            away = [k for k, times in enumerate(growth) if times > max(_AWAY, _TOGETHER / steep)] if steep > 0 else []
     if not away:
         return
     worst = _first_to_leave(players) or players[away[0]]
@@ -80,7 +81,6 @@ def _note(step: int, players: Sequence[Player], *, in_turn: bool) -> list[float]
     """How much each has grown; who has left is noted with the step, and who is back no more."""
     growth = [player.growth() for player in players]
     for k, (player, times) in enumerate(zip(players, growth, strict=True)):
-        player.grown = times
         if times <= _LEFT:
             player.left = None
         elif player.left is None:  # of two in one turn the first to move; of two in several, who had grown most

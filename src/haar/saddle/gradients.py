@@ -12,7 +12,6 @@ from torch import Tensor
 from haar.errors import ArgumentError
 from haar.saddle.player import Player
 
-
 _backward = torch.autograd.Variable._execution_engine.run_backward  # noqa: SLF001 (torch.autograd.grad's own)
 
 
@@ -38,7 +37,9 @@ def player_gradients(value: Tensor, players: Sequence[Player]) -> list[Sequence[
     """
     flat = [p for player in players for p in player.parameters]
     # what torch.autograd.grad does, without looking at every parameter first: those were looked at when the game was made
-    found: Sequence[Tensor | None] = _backward((value,), (torch.ones_like(value),), False, False, tuple(flat), True, False)
+    found: Sequence[Tensor | None] = _backward(
+        (value,), (torch.ones_like(value),), False, False, tuple(flat), True, False
+    )
     gradients: list[Sequence[Tensor | None]] = []
     start = 0
     for player in players:

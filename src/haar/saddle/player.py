@@ -48,7 +48,7 @@ class Player:
         self._last_step: list[Tensor] = []
         self.began = self.size()  # what later sizes are compared with
         self.left: tuple[int, float] | None = None  # at which step it was seen to be far larger, and its rank then
-        self.grown = 1.0  # how much, when that was last looked at
+        self.grown = 1.0  # how much at the last step that is a multiple of twenty
         self._sign = -1.0 if name == "dual" else 1.0
         _check_optimizer(name, optimizer, module)
 

@@ -11,7 +11,6 @@ from torch import Tensor
 from haar.errors import ArgumentError
 from haar.saddle.player import Player
 
-
 _AVAILABLE = dist.is_available()
 
 

@@ -62,7 +62,9 @@ def test_where_a_strain_is_differentiated_the_stress_keeps_its_graph(name):
     assert torch.allclose(slope, tangent.sum(-2), atol=1e-11)
 
 
-@pytest.mark.parametrize("group", [*(point.international for point in POINT_GROUPS), "isotropic", "plane D4", "plane C4"])
+@pytest.mark.parametrize(
+    "group", [*(point.international for point in POINT_GROUPS), "isotropic", "plane D4", "plane C4"]
+)
 def test_every_point_group(group):
     """Also where one principal value lies alone on its side of 0, as two of three random strains have it."""
     law = TensorNetwork(group, width=2, features="tensor")
