@@ -40,7 +40,7 @@ def principal_values(x: Float[Tensor, "n *batch"]) -> tuple[Float[Tensor, "d *ba
 
 def _of_plane(x: Tensor) -> tuple[Tensor, Tensor]:
     off = x[2] * _HALF
-    cosine, sine, moved = _turn(x[0], x[1], off)
+    cosine, sine, moved = _turn(x[0], x[1], off, torch.hypot(x[1] - x[0], 2 * off))
     values = torch.stack([x[0] - moved, x[1] + moved])
     return values, torch.stack([torch.stack([cosine, sine]), torch.stack([-sine, cosine])])
 
@@ -109,14 +109,14 @@ def _block(d: Tensor, o: Tensor, far: Tensor, u: Tensor, w: Tensor) -> tuple[Ten
     moved = torch.addcmul(torch.addcmul(d * u, o[2:5], u5[1:4]), o[1:4], u5[2:5])
     uu, uw = (u * moved).sum(0), (w * moved).sum(0)
     ww = -far - uu
-    cosine, sine, shift = _turn(uu, ww, uw)
+    # numbers near 1, whose squares do not overflow; where they vanish both axes serve
+    cosine, sine, shift = _turn(uu, ww, uw, torch.addcmul((ww - uu).square(), uw, uw, value=4).sqrt())
     return uu - shift, ww + shift, (cosine * u - sine * w, sine * u + cosine * w)
 
 
-def _turn(uu: Tensor, ww: Tensor, uw: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+def _turn(uu: Tensor, ww: Tensor, uw: Tensor, length: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Cosine and sine of the rotation that makes a matrix of the plane diagonal, and by how much its values move."""
-    gap, twice = ww - uu, 2 * uw
-    length = torch.hypot(gap, twice).clamp(min=torch.finfo(gap.dtype).tiny)
-    tangent = twice / (gap + torch.copysign(length, gap))
+    gap = ww - uu
+    tangent = 2 * uw / (gap + torch.copysign(length.clamp(min=torch.finfo(gap.dtype).tiny), gap))
     cosine = torch.addcmul(torch.ones_like(tangent), tangent, tangent).rsqrt()
     return cosine, tangent * cosine, tangent * uw

@@ -37,7 +37,7 @@ def _silu_slope(x: Tensor) -> Tensor:
 FUNCTIONS: Mapping[str, tuple[Function, Function]] = {
     "identity": (lambda x: x, torch.ones_like),
     "leaky_relu": (
-        lambda x: torch.maximum(x, _SLOPE * x),
+        lambda x: nn.functional.leaky_relu(x, _SLOPE),
         lambda x: x.sign().clamp(min=_SLOPE),
     ),
     "sigmoid": (torch.sigmoid, lambda x: torch.sigmoid(x) * (1 - torch.sigmoid(x))),
@@ -118,7 +118,8 @@ def tensor_function(x: Float[Tensor, "*batch n"], function: str) -> Float[Tensor
     return made.to(x.dtype)
 
 
-def _near(x: Tensor) -> float:
+def nearness(x: Tensor) -> float:
+    """How near values of this precision must be, over one and the largest, to count as equal."""
     return _NEAR if x.dtype == torch.float64 else math.sqrt(_NEAR)
 
 
@@ -127,7 +128,7 @@ def _of_plane(x: Tensor, function: str) -> Tensor:
     phi, slope = FUNCTIONS[function]
     m, half = 0.5 * (x[..., 0] + x[..., 1]), 0.5 * (x[..., 0] - x[..., 1])
     square = half.square() + 0.5 * x[..., 2].square()
-    apart = square > (_near(x) * (1 + m.abs())).square()
+    apart = square > (nearness(x) * (1 + m.abs())).square()
     r = torch.where(apart, square, torch.ones_like(square)).sqrt()
     high, low = phi(m + r), phi(m - r)
     # to the second order in r, of which the square is known: exact first derivatives where r is 0
@@ -224,79 +225,7 @@ def _joined(A: Tensor, B: Tensor) -> Tensor:
 def _quotients(values: Tensor, applied: Tensor, slope: Function) -> Tensor:
     """(phi(l_i) - phi(l_j)) / (l_i - l_j); where they are near, the derivative at their middle."""
     gap = values[:, None] - values[None]
-    near = gap.abs() < _near(values) * (1 + values.abs().amax(0))
+    near = gap.abs() < nearness(values) * (1 + values.abs().amax(0))
     middle = slope(0.5 * (values[:, None] + values[None]))
     quotient = (applied[:, None] - applied[None]) / torch.where(near, torch.ones_like(gap), gap)
     return torch.where(near, middle, quotient)
-
-
-def tensor_function_spectrum(x: Float[Tensor, "n *batch"], function: str) -> tuple[Tensor, Tensor, Tensor]:
-    """Value and derivative in closed form: U diag(a) U^T, and M diag(q) M^T with the M that `axis_modes` makes of U.
-
-    Args:
-        x: Tensors of the plane or of space, their coordinates on the *first* axis, so that every product of the small
-            matrices is a sweep over all tensors.
-        function: A name in `FUNCTIONS`.
-
-    Returns:
-        a (d, ...), U (d, d, ...) and q (n, ...).
-
-    Example:
-        >>> a, U, q = tensor_function_spectrum(torch.eye(6), "identity")
-        >>> a.shape, U.shape, q.flatten().unique().tolist()
-        (torch.Size([3, 6]), torch.Size([3, 3, 6]), [1.0])
-    """
-    values, axes = principal_values(x)
-    phi, slope = FUNCTIONS[function]
-    applied = phi(values)
-    first, second, before, after = (*_pairs(values), *_pairs(applied))
-    gap = first - second
-    # 1 where they are near and 0 elsewhere: conditions are slow on vector units
-    near = (_near(x) * (1 + values.abs().amax(0)) - gap.abs()).sign().clamp(min=0)
-    apart = (before - after) / torch.lerp(gap, torch.ones_like(gap), near)
-    q = torch.lerp(apart, slope(0.5 * (first + second)), near)
-    return applied, axes, torch.cat([slope(values), q])
-
-
-def axis_modes(axes: Float[Tensor, "d d *batch"]) -> Float[Tensor, "n n *batch"]:
-    """Mandel's coordinates of the axes' own projectors and shears, as columns: the rotation of the axes, on tensors.
-
-    Example:
-        >>> torch.equal(axis_modes(torch.eye(3)), torch.eye(6))
-        True
-    """
-    d, root = len(axes), math.sqrt(2)
-    above, below = _pairs(axes)
-    left, right = (one.transpose(0, 1) for one in _pairs(axes.transpose(0, 1)))
-    (high, low), (deep, far) = (
-        [one.transpose(0, 1) for one in _pairs(each.transpose(0, 1))] for each in (above, below)
-    )
-    made = axes.new_empty(d * (d + 1) // 2, d * (d + 1) // 2, *axes.shape[2:])
-    torch.mul(axes, axes, out=made[:d, :d])
-    torch.mul(root * left, right, out=made[:d, d:])
-    torch.mul(root * above, below, out=made[d:, :d])
-    torch.mul(high, far, out=made[d:, d:]).addcmul_(low, deep)
-    return made
-
-
-def _pairs(x: Tensor) -> tuple[Tensor, Tensor]:
-    """The two rows of every shear, in Mandel's order: 23 31 12, in the plane 12."""
-    if len(x) == 2:
-        return x[:1], x[1:]
-    twice = torch.cat([x, x[:2]])
-    return twice[1:4], twice[2:5]
-
-
-def tensor_function_response(x: Float[Tensor, "*batch n"], function: str) -> tuple[Tensor, Tensor]:
-    """Value and derivative in closed form: a matrix (..., n, n) in Mandel's coordinates, symmetric.
-
-    Example:
-        >>> x = torch.zeros(1, 6, dtype=torch.float64)
-        >>> torch.allclose(tensor_function_response(x, "tanh")[1], torch.eye(6, dtype=torch.float64))
-        True
-    """
-    with torch.no_grad():
-        applied, axes, q = tensor_function_spectrum(x.movedim(-1, 0).contiguous(), function)
-        M = axis_modes(axes)
-        slope = _product(M * q, M.transpose(0, 1))
-        return (M[:, : len(applied)] * applied).sum(1).movedim(0, -1), slope.movedim((0, 1), (-2, -1))

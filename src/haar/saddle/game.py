@@ -5,9 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -29,8 +28,7 @@ Projections = Projection | tuple[Projection | None, Projection | None] | None
 RATES = (1e-3, 5e-3)
 
 
-@dataclass(frozen=True)
-class Turn:
+class Turn(NamedTuple):
     """What the players moved with in a turn.
 
     Attributes:
@@ -129,6 +127,7 @@ class Saddle:
         self.bank = None if averaging is None else Bank(averaging)
         self.taken = 0
         self._value = math.nan  # of the objective, where it was last looked at
+        self._start = 0.0  # norm of the gradients where all began
         self._rows: list[tuple[float, float, float]] = []
         self._gaps: list[tuple[int, float]] = []
 
@@ -175,7 +174,8 @@ class Saddle:
             check_alike(self.players)
         take_turn(self.mode, *self.players, self.dual_steps, partial(self._look, batch))
         if sizes_due(self.taken + 1):
-            check_sizes(self.taken + 1, self.players, self._seen)
+            players, in_turn = self._movers()
+            check_sizes(self.taken + 1, players, self._seen, self._start, in_turn=in_turn)
         self.taken += 1
         row = self._value, self.players[0].norm, self.players[1].norm
         self._rows.append(row)
@@ -248,6 +248,7 @@ class Saddle:
             "bank": None if self.bank is None else self.bank.state_dict(),
             "history": torch.tensor(self._rows, dtype=torch.float64).reshape(-1, 3),
             "gaps": [[step, value] for step, value in self._gaps],
+            "start": self._start,
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -268,6 +269,7 @@ class Saddle:
         rows: list[list[float]] = state["history"].tolist()
         self._rows = [(row[0], row[1], row[2]) for row in rows]
         self._gaps = [(int(step), float(value)) for step, value in state["gaps"]]
+        self._start = float(state.get("start", 0.0))
 
     def _identity(self) -> dict[str, Any]:
         averaging = None if self.bank is None else [self.bank.averaging.every, float(self.bank.averaging.share)]
@@ -281,22 +283,39 @@ class Saddle:
             "shapes": shapes,
         }
 
+    def _movers(self) -> tuple[Sequence[Player], bool]:
+        """The players in the order of their moves, and whether each answers the move before."""
+        in_turn = self.mode == "alternating"
+        return (self.players[::-1] if in_turn else self.players), in_turn
+
     def _seen(self) -> dict[str, list[float]]:
         """Norms of each player's gradients, by its name."""
         return {player.name: [row[k] for row in self._rows] for k, player in enumerate(self.players, 1)}
 
     def _look(self, batch: Any, who: Sequence[Player]) -> None:
         """Hand players their gradients where all stand now, and keep the objective's value."""
+        first, second = self.players
         for player in who:
             player.forget()
         with torch.enable_grad():
-            value = scalar(self.objective(self.players[0].module, self.players[1].module, batch))
+            value = scalar(self.objective(first.module, second.module, batch))
             gradients = player_gradients(value, who)
         gradients, value = mean_over_processes(gradients, value.detach())
         found, norms = read(value, gradients)
         if not math.isfinite(found + sum(norms)):
-            everyone = [*who, *(player for player in self.players if player not in who)]
-            raise diverged(self.taken + 1, found, norms, players=everyone, seen=self._seen(), batch=batch)
+            players, in_turn = self._movers()
+            raise diverged(
+                self.taken + 1,
+                found,
+                norms,
+                looked=who,
+                players=players,
+                seen=self._seen(),
+                batch=batch,
+                in_turn=in_turn,
+            )
+        if not self._start:
+            self._start = math.hypot(*norms)
         for player, each, norm in zip(who, gradients, norms, strict=True):
             player.give(each, norm)
         self._value = found

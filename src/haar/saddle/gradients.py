@@ -12,6 +12,8 @@ from torch import Tensor
 from haar.errors import ArgumentError
 from haar.saddle.player import Player
 
+_backward = torch.autograd.Variable._execution_engine.run_backward  # noqa: SLF001 (torch.autograd.grad's own)
+
 
 def scalar(value: Any) -> Tensor:
     """The value of an objective.
@@ -34,14 +36,17 @@ def player_gradients(value: Tensor, players: Sequence[Player]) -> list[Sequence[
         ArgumentError: If a whole player has none.
     """
     flat = [p for player in players for p in player.parameters]
-    found: Sequence[Tensor | None] = torch.autograd.grad(value, flat, allow_unused=True)
+    # what torch.autograd.grad does, without looking at every parameter first: those were looked at when the game was made
+    found: Sequence[Tensor | None] = _backward(
+        (value,), (torch.ones_like(value),), False, False, tuple(flat), True, False
+    )
     gradients: list[Sequence[Tensor | None]] = []
     start = 0
     for player in players:
         each = found[start : start + len(player.parameters)]
         gradients.append(each)
         start += len(each)
-        if all(gradient is None for gradient in each):
+        if each[0] is None and all(gradient is None for gradient in each):
             raise ArgumentError(
                 "objective",
                 expected=f"a number that depends on the {player.name}",
@@ -53,8 +58,8 @@ def player_gradients(value: Tensor, players: Sequence[Player]) -> list[Sequence[
 
 def read(value: Tensor, gradients: Sequence[Sequence[Tensor | None]]) -> tuple[float, list[float]]:
     """The objective and the norm of each player's gradient as one vector, with one wait for a device."""
-    there = [gradient for each in gradients for gradient in each if gradient is not None]
-    norms = torch._foreach_norm(there)  # noqa: SLF001 (one kernel for all)
+    there = [[gradient for gradient in each if gradient is not None] for each in gradients]
+    norms = torch._foreach_norm([gradient for each in there for gradient in each])  # noqa: SLF001 (one kernel for all)
     told: list[float]
     if value.is_cpu and all([norm.is_cpu for norm in norms]):  # noqa: C419 (a list is faster); nothing to wait for
         told = [norm.item() for norm in norms]
@@ -63,8 +68,8 @@ def read(value: Tensor, gradients: Sequence[Sequence[Tensor | None]]) -> tuple[f
         place = value.device
         found, *told = torch.stack([value, *(n if n.device == place else n.to(place) for n in norms)]).tolist()
     sizes, start = [], 0
-    for each in gradients:
-        end = start + len([gradient for gradient in each if gradient is not None])
+    for each in there:
+        end = start + len(each)
         sizes.append(math.hypot(*told[start:end]))
         start = end
     return found, sizes

@@ -47,6 +47,8 @@ class Player:
         self._before: list[Tensor] = []
         self._last_step: list[Tensor] = []
         self.began = self.size()  # what later sizes are compared with
+        self.left: tuple[int, float] | None = None  # at which step it was seen to be far larger, and its rank then
+        self.grown = 1.0  # how much at the last step that is a multiple of twenty
         self._sign = -1.0 if name == "dual" else 1.0
         _check_optimizer(name, optimizer, module)
 
@@ -54,7 +56,8 @@ class Player:
     def size(self) -> float:
         """Its largest parameter."""
         entries = torch._foreach_norm([p for p in self.parameters if p.numel()], math.inf)  # noqa: SLF001 (one kernel for all)
-        return float(torch.stack([entry.double().cpu() for entry in entries]).max())
+        sizes = [entry.item() for entry in entries]
+        return math.nan if any(map(math.isnan, sizes)) else max(sizes, default=0.0)
 
     def growth(self) -> float:
         """How many times as large it is as when it began, or as 1."""
@@ -123,6 +126,8 @@ class Player:
             "module": {key: value.clone() for key, value in self.module.state_dict().items()},
             "optimizer": self.optimizer.state_dict(),
             "began": self.began,
+            "grown": self.grown,
+            "left": None if self.left is None else list(self.left),
             "projection": None if self.projection is None else self.projection.state_dict(),
             "last_step": [step.clone() for step in self._last_step],
         }
@@ -132,6 +137,8 @@ class Player:
         self.module.load_state_dict(state["module"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.began = state.get("began", self.began)
+        self.grown, left = float(state.get("grown", 1.0)), state.get("left")
+        self.left = None if left is None else (int(left[0]), float(left[1]))
         if self.projection is not None:
             self.projection.load_state_dict(state["projection"])
         self._last_step = (

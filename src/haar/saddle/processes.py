@@ -11,9 +11,11 @@ from torch import Tensor
 from haar.errors import ArgumentError
 from haar.saddle.player import Player
 
+_AVAILABLE = dist.is_available()
+
 
 def _alone() -> bool:
-    return not (dist.is_available() and dist.is_initialized()) or dist.get_world_size() == 1
+    return not (_AVAILABLE and dist.is_initialized()) or dist.get_world_size() == 1
 
 
 def check_alike(players: Sequence[Player]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
+from haar.groups.crystal import POINT_GROUPS
 from haar.systems.constitutive import ConvexLaw, TensorNetwork
 from haar.systems.constitutive.law import automatic_response
 
@@ -59,3 +60,33 @@ def test_where_a_strain_is_differentiated_the_stress_keeps_its_graph(name):
     stress, tangent = law.response(x)
     (slope,) = torch.autograd.grad(stress.sum(), x)
     assert torch.allclose(slope, tangent.sum(-2), atol=1e-11)
+
+
+@pytest.mark.parametrize(
+    "group", [*(point.international for point in POINT_GROUPS), "isotropic", "plane D4", "plane C4"]
+)
+def test_every_point_group(group):
+    """Also where one principal value lies alone on its side of 0, as two of three random strains have it."""
+    law = TensorNetwork(group, width=2, features="tensor")
+    one = torch.ones(1, law.material.tensors.dim, dtype=F64)
+    law.set_units(0.01 * one, 7 * one)
+    x = _strains(law.material.tensors.dim)[:100]
+    with torch.no_grad():
+        stress, tangent = law.response(x)
+        expected = automatic_response(law, x)
+    scale = expected[1].abs().max()
+    assert torch.allclose(stress, expected[0], atol=1e-11 * float(expected[0].abs().max()), rtol=0)
+    assert float((tangent - expected[1]).abs().max() / scale) < 1e-10
+    commuted = law.material.tensors.matrix(law.material.group.sample(1, torch.Generator().manual_seed(0))[0])
+    turned = law.response(x @ commuted.mT)[1].detach()
+    assert float((turned - commuted @ tangent @ commuted.mT).abs().max() / scale) < 1e-10
+
+
+def test_many_samples_are_those_of_few():
+    """Parts end where they must: a number of samples that no part divides."""
+    for law in (TensorNetwork("m-3m", width=3), ConvexLaw("m-3m", units=3)):
+        x = 0.1 * torch.randn(12_345, 6, dtype=F64, generator=torch.Generator().manual_seed(1))
+        with torch.no_grad():
+            whole, part = law.response(x), law.response(x[-77:])
+        for one, other in zip(whole, part, strict=True):
+            assert torch.allclose(one[-77:], other, atol=1e-12)

@@ -59,9 +59,11 @@ def plain_inner_map(  # noqa: PLR0917 (as above)
 def summed_polynomials(
     h: Float[Tensor, "blocks hidden copied"], after: Scales, last: Last
 ) -> Float[Tensor, "mixing copied"]:
-    """``sum_(b, n, h) last[:, b, n, h] after[b, n] T_n(h[b, h])``."""
-    expanded = chebyshev(h, last.shape[2] - 1).transpose(0, 1)
-    return (last * after[:, :, None]).flatten(1) @ expanded.flatten(0, 2)
+    """``sum_(b, n, h) last[:, b, n, h] after[b, n] T_n(h[b, h])``; T_0 = 1 is added up without a product."""
+    weights = last * after[:, :, None]
+    expanded = torch.stack(chebyshev(h, last.shape[2] - 1).unbind()[1:], 1)
+    constant = weights[:, :, 0].sum((1, 2))[:, None]
+    return torch.addmm(constant, weights[:, :, 1:].flatten(1), expanded.flatten(0, 2))
 
 
 class _InnerMap(torch.autograd.Function):
@@ -78,15 +80,15 @@ class _InnerMap(torch.autograd.Function):
         for weight, shift in zip(hidden.unbind(0), shifts[1:], strict=True):
             values.append(torch.baddbmm(shift, weight, values[-1]).tanh_())
         h = values[-1]
-        expanded = h.new_empty(h.shape[0], last.shape[2], *h.shape[1:])
+        expanded = h.new_empty(h.shape[0], last.shape[2] - 1, *h.shape[1:])  # from T_1 on
         runs = expanded.unbind(1)
-        runs[0].fill_(1)
-        runs[1].copy_(h)
+        runs[0].copy_(h)
         twice = 2 * h
-        for n in range(2, len(runs)):
-            torch.mul(twice, runs[n - 1], out=runs[n]).sub_(runs[n - 2])
+        for n in range(1, len(runs)):
+            torch.mul(twice, runs[n - 1], out=runs[n]).sub_(runs[n - 2] if n > 1 else 1)
         ctx.kept = values, expanded, scaled_first, scaled_last
-        return scaled_last.flatten(1) @ expanded.flatten(0, 2)
+        constant = scaled_last[:, :, 0].sum((1, 2))[:, None]
+        return torch.addmm(constant, scaled_last[:, :, 1:].flatten(1), expanded.flatten(0, 2))
 
     @staticmethod
     def backward(ctx: Any, g: Tensor) -> Gradients:
@@ -95,10 +97,13 @@ class _InnerMap(torch.autograd.Function):
         if torch.is_grad_enabled():
             return differentiated_again(plain_inner_map, given, ctx.needs_input_grad, g)
         values, expanded, scaled_first, scaled_last = ctx.kept
-        g_last = (g @ expanded.flatten(0, 2).t()).view(last.shape)
+        g_last = torch.empty_like(last)
+        g_last[:, :, 0] = g.sum(1)[:, None, None]
+        g_last[:, :, 1:] = (g @ expanded.flatten(0, 2).t()).view(g_last[:, :, 1:].shape)
         slopes = _slopes(last.shape[2] - 1, last.dtype, last.device) @ scaled_last
-        products = (slopes.flatten(1).t() @ g).view(*expanded.shape[:1], -1, *expanded.shape[2:])
-        back = products.mul_(expanded[:, :-1]).sum(1)
+        products = (slopes.flatten(1).t() @ g).view(expanded.shape)
+        products[:, 1:].mul_(expanded[:, :-1])
+        back = products.sum(1)
         g_hidden, g_bias = torch.empty_like(hidden), torch.empty_like(bias)
         for k in range(len(hidden), -1, -1):
             back = torch.ops.aten.tanh_backward(back, values[k])

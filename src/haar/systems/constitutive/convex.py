@@ -115,4 +115,4 @@ class ConvexLaw(Law):
         if strain.requires_grad and torch.is_grad_enabled():
             return super().response(strain)
         stress, tangent = self.potential.response(self.scaled(strain))
-        return stress * self.stress_unit, tangent * (self.stress_unit / self.strain_unit)
+        return stress * self.stress_unit, tangent.mul_(self.stress_unit / self.strain_unit)

@@ -160,9 +160,10 @@ class TensorNetwork(Law):
         if self.features != "tensor" or not isinstance(body, _Layers) or not is_plain(strain, self.parameters()):
             return super().response(strain)
         layers = [_affine(layer, strain) for layer in body.dense]  # type: ignore[arg-type]
-        n = self.material.tensors.dim
+        n, unit = self.material.tensors.dim, self.stress_unit / self.strain_unit
+        layers[-1] = layers[-1][0] * unit, layers[-1][1] * unit  # and not the tangents, which are many
         stress, tangent = network_response(layers, body.function.function, n, self.scaled(strain))
-        return stress * self.stress_unit, tangent * (self.stress_unit / self.strain_unit)
+        return stress * self.strain_unit, tangent
 
     @property
     def effective(self) -> str:

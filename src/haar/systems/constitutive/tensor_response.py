@@ -1,8 +1,8 @@
 """Stress and tangent of laws of tensor features at many points, without gradients: what finite elements ask for.
 
-The derivative of a tensor function is M diag(q) M^T, M the rotation of the tensor's own axes. Coordinates stand on the
-first axes and samples on the last, some thousand at a time, so that every product of the small matrices is a sweep over
-all samples; where one factor is a constant of the law it is one product of matrices.
+Coordinates stand on the first axes and samples on the last, some thousand at a time, so that all is in the cache and
+every product of small matrices is a sweep over all samples; where a factor is a constant of the law it is one product
+of matrices.
 """
 
 from __future__ import annotations
@@ -13,47 +13,36 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from haar.nn.tensor_function import axis_modes, tensor_function_spectrum
+from haar.nn.axis_slope import along, axis_slope
 
 #: Tensors whose axes are found together, and fewest samples worth a call of torch.
 _TENSORS, _FEWEST = 16384, 256
 Kernel = Callable[[Tensor], tuple[Tensor, Tensor]]
 
 
-def in_parts(kernel: Kernel, x: Float[Tensor, "*batch n"], tensors: int) -> tuple[Tensor, Tensor]:
+def _in_parts(kernel: Kernel, x: Float[Tensor, "*batch n"], tensors: int) -> tuple[Tensor, Tensor]:
     """Values and slopes of samples, some thousand of them at a time.
 
     Args:
-        kernel: Of samples on the last axis; values (m, samples) and slopes (m, n, samples).
+        kernel: Of samples on the last axis; values (n, samples) and slopes (n, n, samples).
         x: The samples.
         tensors: How many the law takes apart at every sample.
     """
     rows = x.flatten(0, -2) if x.ndim > 1 else x[None]
+    size = max(_TENSORS // tensors, _FEWEST)
     # a program is traced for any number of samples, which are not counted then
-    counted = isinstance(rows.shape[0], int)
-    some = rows.split(max(_TENSORS // tensors, _FEWEST)) if counted else [rows]
-    parts = [kernel(part.mT.contiguous()) for part in some]
-    values, slopes = (torch.cat([one.movedim(-1, 0) for one in each]) for each in zip(*parts, strict=True))
+    if not isinstance(rows.shape[0], int) or rows.shape[0] <= size:
+        value, slope = kernel(rows.mT.contiguous())
+        value, slope = value.mT, slope.movedim(-1, 0)
+    else:
+        value, slope = torch.empty_like(rows), rows.new_empty(len(rows), rows.shape[1], rows.shape[1])
+        for start in range(0, len(rows), size):
+            part = slice(start, start + size)
+            found = kernel(rows[part].mT.contiguous())
+            value[part].copy_(found[0].mT)
+            slope[part].flatten(1).copy_(found[1].flatten(0, 1).mT)
     batch = x.shape[:-1]
-    return values.reshape(*batch, *values.shape[1:]), slopes.reshape(*batch, *slopes.shape[1:])
-
-
-def _spectra(y: Tensor, n: int, function: str) -> tuple[Tensor, Tensor, Tensor]:
-    """Of tensors in channels: applied values, axes and quotients, all with the channel before the samples."""
-    return tensor_function_spectrum(y.unflatten(0, (-1, n)).transpose(0, 1), function)
-
-
-def _contracted(A: Tensor, B: Tensor, into: Tensor) -> Tensor:
-    """sum_k A[:, k] B[k] at every sample, in the place given."""
-    torch.mul(A[:, 0, None], B[0, None], out=into)
-    return _added(A[:, 1:], B[1:], into)
-
-
-def _added(A: Tensor, B: Tensor, into: Tensor) -> Tensor:
-    """The same, added to what is there."""
-    for k in range(len(B)):
-        into.addcmul_(A[:, k, None], B[k, None])
-    return into
+    return value.reshape(*batch, *value.shape[1:]), slope.reshape(*batch, *slope.shape[1:])
 
 
 def potential_response(
@@ -68,20 +57,16 @@ def potential_response(
         x: Samples.
     """
     n = len(L) // len(strength)
-    blocks = L.unflatten(0, (-1, n))
+    inner = _first(L, n)
+    back = (inner * strength[:, None]).flatten(0, 1).mT
 
     def kernel(rows: Tensor) -> tuple[Tensor, Tensor]:
-        applied, axes, q = _spectra(L @ rows, n, "tanh")
-        value, slope = square @ rows, (square[..., None] * torch.ones_like(rows[0])).contiguous()
-        for c, block in enumerate(blocks):
-            M = axis_modes(axes[:, :, c])
-            k, turned = strength[c], (block.mT @ M.flatten(1)).unflatten(1, (n, -1))
-            own = turned[:, : len(applied)] * applied[:, c]
-            value = value + k * own.sum(1)
-            _added(turned * (k * q[:, c]), turned.transpose(0, 1), slope)
-        return value, slope
+        at = axis_slope((inner.flatten(0, 1) @ rows).unflatten(0, (n, -1)), "tanh")
+        value = torch.addmm(square @ rows, back, at.value.flatten(0, 1))
+        slope = (back @ along(at, inner[..., None]).flatten(0, 1).flatten(1)).view(*square.shape, -1)
+        return value, slope.add_(square[..., None])
 
-    return in_parts(kernel, x, len(strength))
+    return _in_parts(kernel, x, len(strength))
 
 
 def network_response(
@@ -95,29 +80,21 @@ def network_response(
         n: Coordinates of a tensor.
         x: Samples.
     """
-    (first, offset), *others = layers
+    (first, offset), *others = [(_first(K, n), _first(b[:, None], n)) for K, b in layers]
+    maps = [(_first(K.flatten(0, 1).mT, n).flatten(0, 1).mT.contiguous(), b.flatten(0, 1)) for K, b in others]
 
     def kernel(rows: Tensor) -> tuple[Tensor, Tensor]:
-        y, slope, count = first @ rows + offset[:, None], None, rows.shape[-1]
-        for k, (K, b) in enumerate(others):
-            applied, axes, q = _spectra(y, n, function)
-            last = k == len(others) - 1
-            value = torch.empty_like(y)
-            moved = y.new_zeros(n, n, count) if last else y.new_empty(len(y), n, count)
-            for c in range(len(y) // n):
-                channel, M = slice(c * n, c * n + n), axis_modes(axes[:, :, c])
-                torch.sum(M[:, : len(applied)] * applied[:, c], 1, out=value[channel])
-                if slope is None:  # the first map's matrix is the same for all samples
-                    inner = (first[channel].mT @ M.flatten(1)).unflatten(1, (n, count)).transpose(0, 1)
-                else:
-                    inner = _contracted(M.transpose(0, 1), slope[channel], torch.empty_like(M))
-                inner = inner * q[:, c, None]
-                if last:
-                    _added((K[:, channel] @ M.flatten(1)).unflatten(1, (n, count)), inner, moved)
-                else:
-                    _contracted(M, inner, moved[channel])
-            y = torch.addmm(b[:, None], K, value)
-            slope = moved if last else (K @ moved.flatten(1)).unflatten(1, (n, count))
-        return y, slope  # type: ignore[return-value]
+        y = torch.addmm(offset.flatten(0, 1), first.flatten(0, 1), rows)
+        slope = first[..., None]
+        for K, b in maps:
+            at = axis_slope(y.unflatten(0, (n, -1)), function)
+            y = torch.addmm(b, K, at.value.flatten(0, 1))
+            slope = (K @ along(at, slope).flatten(0, 1).flatten(1)).view(n, len(K) // n, n, rows.shape[-1])
+        return y, slope[:, 0]
 
-    return in_parts(kernel, x, max(len(K[0]) // n for K, _ in others))
+    return _in_parts(kernel, x, max(K.shape[1] // n for K, _ in maps))
+
+
+def _first(x: Float[Tensor, "cn columns"], n: int) -> Float[Tensor, "n c columns"]:
+    """Rows of channels of tensors, the coordinate before the channel."""
+    return x.unflatten(0, (-1, n)).transpose(0, 1).contiguous()
