@@ -170,7 +170,7 @@ def sweep_width(size):
     source = torch.Generator().manual_seed(1)
     x = torch.randn(1024, 16, generator=source, dtype=torch.float64)
     y = model(x).detach()
-    return lambda: sweep(model, Magnitude(levels=(0.5, 0.9)), ["mse"], (x, y)).to_dict()
+    return lambda: sweep(model, Magnitude(levels=(0.5, 0.9)), ["drift"], [(x, y)]).to_dict()
 
 
 def align_width(size):

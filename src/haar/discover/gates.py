@@ -16,7 +16,7 @@ GAP, GAP_OF_ONE = 2.0, 3.0
 #: A bracket may leave the span by so many defects.
 CLOSURE, CLOSURE_FLOOR = 2.0, 1e-6
 #: Numbers of generators that are looked at.
-LARGEST = 160
+LARGEST = 300
 NAMES = ("small", "gap", "closed", "finite")
 
 
