@@ -102,9 +102,13 @@ class _Average:
 
 class _Check:
     __call__ = staticmethod(_check.check)
+    Budget = _check.Budget
     Check = _check.Check
+    Gains = _check.Gains
     Measured = _check.Measured
+    Relaxed = _check.Relaxed
     Repair = _check.Repair
+    Training = _check.Training
     check = staticmethod(_check.check)
 
 class _Discover:
