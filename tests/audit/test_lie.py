@@ -204,3 +204,17 @@ def test_of_a_mixed_group_the_lie_factor_is_asked_for():
         symmetry = Symmetry(group, Invariant(group), Invariant(group))
         with pytest.raises(ArgumentError, match=f"symmetry: expected a Lie group for Lie derivatives, .*; {way_out}"):
             lie_defects(lambda x: x, symmetry, torch.zeros(2))
+
+
+def test_complex_outputs_are_measured_in_both_their_parts():
+    group = SO(3)
+    symmetry = Symmetry(group, Vector(Defining(group)), Invariant(group))
+    x = torch.randn(20, 3, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+
+    def lopsided(x):
+        return torch.complex(x.square().sum(1, keepdim=True), x[:, :1])
+
+    found = lie_defects(lopsided, symmetry, x)
+    parts = lie_defects(lambda x: torch.view_as_real(lopsided(x)).flatten(1), symmetry, x)
+    assert max(one.relative for one in found) > 0.1  # the real part alone breaks nothing
+    assert [one.relative for one in found] == pytest.approx([one.relative for one in parts], rel=1e-9, abs=1e-12)

@@ -141,7 +141,7 @@ def unsteady(size):
 
 
 def mixing(size):
-    return lambda x: 2 + size * (len(x) > 1) * torch.ones(len(x), 1, dtype=F64)
+    return lambda x: 2 + size * (len(x) > 2) * torch.ones(len(x), 1, dtype=F64)
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ def evidence(found: Findings, group: Group) -> list[str]:
         found: Findings of the audit.
         group: The group that was audited.
     """
-    told = (
+    told: tuple[str, ...] = (
         _floor(found),
         _largest(found),
         _respected(found, group),

@@ -128,7 +128,7 @@ def check(
             watch=watch,
         )
         broadcast = None if scale is None else scale.reshape(-1, *[1] * (samples.inputs.ndim - 2))
-        options = {"scale": broadcast, "significance": significance, "seed": seed, "watch": watch}
+        options: dict[str, Any] = {"scale": broadcast, "significance": significance, "seed": seed, "watch": watch}
         with undisturbed(model):
             repair = carry_out(model, audited, seen, seed=seed)
         measured = _measured(model, repair, held_out, options)

@@ -120,8 +120,8 @@ def _checked(
         structures=structures,
         labels=f"--labels '{told.labels}'" if told.labels else "",
     )
-    options = {"symmetry": symmetry, "scale": scale, "seed": told.seed, "spoken": spoken, "watch": bars}
-    report = run(module, rows, relax=budget or False, **options)
+    given_too = {"symmetry": symmetry, "scale": scale, "seed": told.seed, "spoken": spoken, "watch": bars}
+    report = run(module, rows, relax=budget or False, **given_too)
     if report.discovery is not None and report.discovery.coordinates is not None:
         report.discovery.save(found)
     elif report.discovery is not None and report.symmetry is not None:

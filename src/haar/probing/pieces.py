@@ -20,5 +20,7 @@ def pieces(x: Tensor, most: int) -> tuple[Tensor, ...]:
         [4, 4, 2]
     """
     if len(x) % most == 1 and len(x) > 1:
-        return x.tensor_split(-(-len(x) // most))
-    return x.split(most)
+        even: tuple[Tensor, ...] = x.tensor_split(-(-len(x) // most))
+        return even
+    whole: tuple[Tensor, ...] = x.split(most)
+    return whole
