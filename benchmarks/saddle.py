@@ -6,7 +6,7 @@ norms of both gradients, the look for what is not finite and the snapshots besid
 compared first. Each line is the median over rounds of the ratio of two timings (CPU time of one thread) taken one after
 the other.
 
-    python benchmarks/saddle.py [--docs] [--rounds 15]
+    python benchmarks/saddle.py [--docs] [--rounds 41]
 
 With --docs the table is written into docs/saddle.md, between its markers.
 """
@@ -27,7 +27,8 @@ from haar.systems.structural_equations import ConditionalMoment
 
 #: The most that a turn may take, over the same turn by hand.
 MOST = 1.05
-TURNS, COMPARED = 40, 30
+#: Turns of a timing: as many as there are between two snapshots, so that each has its share of what is not in every turn.
+TURNS, COMPARED = 20, 30
 RATES = (1e-3, 5e-3)
 
 
@@ -121,7 +122,7 @@ def seconds(call: Callable[[], object]) -> float:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--docs", action="store_true", help="write the table into docs/saddle.md")
-    parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--rounds", type=int, default=41)
     options = parser.parse_args()
     torch.set_num_threads(1)
     print(machine(1))

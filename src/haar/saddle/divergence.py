@@ -25,7 +25,7 @@ _THROWN, _SOON, _SQUARES = 1e15, 16, 1e19
 _LEFT = 10.0
 #: One so many times as large runs away step by step, as with Adam, whose steps are no longer than its rate, if for
 #: twenty steps the gradients, over those where all began, times how much it has grown were more than this, which no
-#: choice of units explains. Where the larger grows more than so many times in twenty steps, it soon is too large anyway.
+#: choice of units explains. Where the larger grows more than so many times in twenty steps, all ends soon anyway.
 _AWAY, _TOGETHER, _FAST = 1e3, 1e12, 1.6
 #: Up to this step sizes are looked at after every turn.
 _EVERY_TURN = 2

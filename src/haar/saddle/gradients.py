@@ -36,7 +36,7 @@ def player_gradients(value: Tensor, players: Sequence[Player]) -> list[Sequence[
         ArgumentError: If a whole player has none.
     """
     flat = [p for player in players for p in player.parameters]
-    # what torch.autograd.grad does, without looking at every parameter first: those were looked at when the game was made
+    # what torch.autograd.grad does, without a look at every parameter, which was taken when the game was made
     found: Sequence[Tensor | None] = _backward(
         (value,), (torch.ones_like(value),), False, False, tuple(flat), True, False
     )

@@ -97,4 +97,5 @@ def network_response(
 
 def _first(x: Float[Tensor, "cn columns"], n: int) -> Float[Tensor, "n c columns"]:
     """Rows of channels of tensors, the coordinate before the channel."""
-    return x.unflatten(0, (-1, n)).transpose(0, 1).contiguous()
+    turned: Tensor = x.unflatten(0, (-1, n)).transpose(0, 1).contiguous()
+    return turned
