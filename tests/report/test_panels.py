@@ -51,6 +51,10 @@ def test_every_picture_says_its_size_and_its_share_of_the_figure():
         assert dots_of_it.shape[:2] == (int(height), int(width))
         assert float(share) == pytest.approx(int(width) / (8 * DOTS_PER_INCH), abs=1e-4)
         assert float(inches) == pytest.approx(int(width) / DOTS_PER_INCH, abs=0.01)
+    assert picture(figure, "words").startswith('<div class="panels" style="--inches:8.00">')
+    one = new_figure(3, 2)
+    style_axes(one.subplots(), title="alone")
+    assert picture(one, "words").startswith('<div class="panel" style="--inches:3.00">')
 
 
 def test_no_cut_goes_through_anything_drawn():

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import math
+
 import pytest
 import torch
 
@@ -127,3 +129,10 @@ def test_pairs_and_populations_that_do_not_fit():
     for shape, axis, where in (((9, 4), -1, "last axis"), ((4, 9), 0, "axis 0"), ((), 0, "axis 0")):
         with pytest.raises(ShapeError, match=rf"f: expected 9 populations \(D2Q9\) on the {where}, got .*; name"):
             square.check(torch.ones(shape), axis=axis)
+
+
+def test_a_lattice_without_opposites_says_so():
+    corners = [[math.cos(2 * math.pi * k / 3), math.sin(2 * math.pi * k / 3)] for k in range(3)]
+    triangle = Stencil([[0.0, 0.0], *corners], [0.5, 0.5 / 3, 0.5 / 3, 0.5 / 3])
+    with pytest.raises(ArgumentError, match="stencil: expected the opposite of every velocity, got D2Q4"):
+        _ = triangle.opposite

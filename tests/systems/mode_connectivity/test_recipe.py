@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import copy
 import json
+import sysconfig
 from pathlib import Path
 
 import pytest
 import torch
 
 from haar.data.digits import handwritten_digits
-from haar.errors import ArgumentError
+from haar.errors import ArgumentError, DataError
 from haar.systems.claim import judge
+from haar.systems.mode_connectivity import tasks
 from haar.systems.mode_connectivity.claims import CLAIMS
 from haar.systems.mode_connectivity.ladder import one_cycle, trained
 from haar.systems.mode_connectivity.options import Training
@@ -217,3 +219,16 @@ def test_sections_have_their_tables_and_figures(measures):
     assert len(sections[1].table.rows) == 15
     assert len(sections[1].figure.axes) == 3
     assert [section.title for section in told([measures])] == ["Perceptrons"]
+
+
+def test_a_text_needs_the_sources_of_the_library(monkeypatch, tmp_path):
+    monkeypatch.setattr(sysconfig, "get_paths", lambda: {"stdlib": str(tmp_path)})
+    for size, too_few in ((499_999, True), (500_000, False)):
+        (tmp_path / "a.py").write_text("x" * size)
+        tasks.text.cache_clear()
+        if too_few:
+            with pytest.raises(DataError, match="standard library: expected 500000 characters and more, got fewer"):
+                tasks.text()
+        else:
+            assert tasks.text().shape == (500_000,)
+    tasks.text.cache_clear()
