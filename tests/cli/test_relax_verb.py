@@ -179,7 +179,7 @@ def test_path_goes_along_the_weights_and_resumes(here, capsys):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["my_task:make"], "data: expected module:function, or a .npz or .safetensors file, got None"),
+        (["my_task:make"], "data: expected module:function, or a .npz, .h5 or .safetensors file, got None"),
         (["my_task:none", "my_task:data", *WORDS], "model: expected module:function that can be imported from here"),
         (
             ["my_task:three", "my_task:data", *WORDS],
