@@ -311,9 +311,11 @@ def further(found: dict[str, dict[int, dict]]) -> list[str]:
         slope = exponent(sizes, [parts[size]["seconds"] for size in sizes])
         width = math.sqrt(1e9 / 2)
         seconds = parts[sizes[-1]]["seconds"] * (width / sizes[-1]) ** slope
+        whole = parts[sizes[-1]]["mib"] * (width / sizes[-1]) ** 2 / 1024
         lines.append(
             f"- **10⁹ parameters followed in order 2** (three layers of {width:.0f} units): {told(seconds)}, and "
-            f"{8 * width**2 / 2**30:.2g} GiB for one covariance: the first wall is the square of the widest layer."
+            f"{whole:.2g} GiB, {8 * width**2 / 2**30:.2g} of it one covariance: the first wall is the square of the "
+            f"widest layer."
         )
     return lines
 
