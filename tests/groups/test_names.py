@@ -85,7 +85,7 @@ def test_a_name_of_one_command_is_a_name_of_all(text, grid):
 
 @pytest.mark.parametrize("text", ["", "X4", "C0", "D4 x D4", "reflections", "reflections:4", "shifts", "D4 x shifts:2"])
 def test_names_that_need_a_grid_are_refused_without_one(text):
-    with pytest.raises(ArgumentError, match=r"^group: expected C4, D4, S3, O, Oh, I, Ih, Ci, C4v, SO3, O3 or"):
+    with pytest.raises(ArgumentError, match=r"^group: expected C4, D4, S3, O, Oh, I, Ih, Ci, C4v, SO3, O3, lorentz or"):
         named_group(text)
 
 
