@@ -27,7 +27,7 @@ from haar.systems.structural_equations import ConditionalMoment
 
 #: The most that a turn may take, over the same turn by hand.
 MOST = 1.05
-#: Turns of a timing: as many as between two snapshots, so that each has its share of what is not in every turn.
+#: Turns of a timing: as many as there are between two snapshots, so that each has its share of those.
 TURNS, COMPARED = 20, 30
 RATES = (1e-3, 5e-3)
 
