@@ -70,8 +70,10 @@ CALLS = [
         lambda: haar.audit(f, S, x, scale=[1.0]),
     ),
     (
-        "group: expected a haar.groups.Group, or C4, D4, S3, O, Oh, I, Ih, Ci, C4v, SO3, O3, lorentz or reflections:2, "
-        "got 'Q8'",
+        (
+            "group: expected a haar.groups.Group, or C4, D4, S3, O, Oh, I, Ih, Ci, C4v, SO3, O3, lorentz or "
+            "reflections:2, got 'Q8'"
+        ),
         lambda: haar.Symmetry.of_fields("Q8", "p"),
     ),
     ("group: expected a haar.groups.Group, got 'D4'", lambda: haar.Symmetry("D4", S.inputs, S.outputs)),
