@@ -191,7 +191,7 @@ def test_the_page_of_a_gauge_audit_by_its_numbers():
     )
     assert [row.invariant for row in found.rows] == [False, True, False]
     assert found.summary == (
-        "What 2 of 3 methods give depends on which of its equal copies Net is; **obs** alone do not see it. "
+        "What 2 of 3 methods give depends on which of its equal copies Net is; **obs** alone does not see it. "
         "In canonical gauge the gap is at most 2.0e-08: units0: order."
     )
     whose, costs, undecided = found.sections()

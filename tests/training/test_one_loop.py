@@ -9,8 +9,8 @@ import haar
 
 SOURCE = Path(haar.__file__).parent
 TREES = {path.relative_to(SOURCE).as_posix(): ast.parse(path.read_text()) for path in sorted(SOURCE.rglob("*.py"))}
-#: Backward passes without a step: one that is timed, and one that sends gradients of shared weights on.
-NO_STEP = {"systems/sign_equivariance/particles.py", "relax/wrapping/sharing.py"}
+#: Backward passes without a step: two that are timed, and one that sends gradients of shared weights on.
+NO_STEP = {"systems/sign_equivariance/particles.py", "check/relaxed.py", "relax/wrapping/sharing.py"}
 
 
 def _called(tree, name):

@@ -152,8 +152,8 @@ def given_batches(
         (inputs, *rest) = next(reader.records(item))
         return (inputs[0] if len(inputs) == 1 else inputs, *rest)
 
-    check_dense(argument, data)
     data = told_apart(data, alike="pair")
+    check_dense(argument, data)
     if isinstance(data, Dataset) and not isinstance(data, Iterable):
         expected, way_out = "tensors of all rows, or batches", "torch.utils.data.DataLoader(data, batch_size=8)"
         raise ArgumentError(argument, expected=expected, got=type(data).__name__, way_out=way_out)
