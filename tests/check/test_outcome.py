@@ -279,6 +279,21 @@ def test_bars_and_whiskers_are_the_numbers():
     plt.close(alone.figure)
 
 
+def test_a_relaxed_copy_is_drawn_beside_a_plain_one():
+    gains = Gains(Estimate(-0.2, -0.25, -0.15), Estimate(0.1, 0.05, 0.15), Estimate(-0.3, -0.4, -0.2), None)
+    *_, training = before_and_after(SEEN, gains).axes
+    assert training.get_title(loc="left") or training.get_title() == "change of the error, relative"
+    assert [bar.get_height() for bar in training.patches] == [0.1, -0.2]
+    assert [label.get_text() for label in training.get_xticklabels()] == ["plain fine-tuning", "relaxed"]
+    whiskers = [container[2][0].get_segments()[0][:, 1].tolist() for container in training.containers[1::2]]
+    assert whiskers == [pytest.approx([0.05, 0.15]), pytest.approx([-0.25, -0.15])]
+    assert [(text.get_text(), text.xy[1], text.get_va()) for text in training.texts] == [
+        ("0.1", 0.15, "bottom"),
+        ("-0.2", -0.25, "top"),
+    ]
+    plt.close(training.figure)
+
+
 def step(name, grade="approximate", *, order=None, dimension=0, symmetry=D4):
     estimate = Estimate(0.1, 0.05, 0.2)
     return Step(name=name, symmetry=symmetry, defect=estimate, order=order, dimension=dimension, grade=grade)
