@@ -16,7 +16,7 @@ from torch import Tensor
 from haar.nn.axis_slope import along, axis_slope
 
 #: Tensors whose axes are found together, and fewest samples worth a call of torch.
-_TENSORS, _FEWEST = 16384, 256
+_TENSORS, _FEWEST = 8192, 256
 Kernel = Callable[[Tensor], tuple[Tensor, Tensor]]
 
 
