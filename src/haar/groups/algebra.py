@@ -181,7 +181,7 @@ class LieAlgebra:
         if self.is_abelian or self.derived_dim + self.centre_dim != self.dim:
             return ()
         derived = self.subalgebra(_row_space(self.structure_constants.flatten(0, 1), self.derived_dim))
-        if derived.signature.zero:
+        if derived.signature.zero or derived.rank >= derived.dim:
             return ()
         found = [derived.subalgebra(basis) for basis in simple_ideals(derived.structure_constants, derived.rank)]
         return tuple(found) if sum(ideal.dim for ideal in found) == derived.dim else ()

@@ -131,17 +131,21 @@ def _pushed(at: tuple[Tensor, ...], along: tuple[Tensor | None, ...]) -> Tensor:
     return sum((part for part in parts if part is not None), torch.zeros_like(rho))
 
 
-class _Sum(torch.autograd.Function):
-    """The series, with derivatives that keep its arguments alone."""
-
-    @staticmethod
-    def forward(rho: Tensor, left: Tensor, right: Tensor) -> Tensor:
-        return _summed(rho, left, right)
+class _OfArguments(torch.autograd.Function):
+    """A function whose derivatives are computed from its arguments alone."""
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Tensor, ...], output: Tensor) -> None:  # noqa: ARG004  # torch hands it over
         ctx.save_for_backward(*inputs)
         ctx.save_for_forward(*inputs)
+
+
+class _Sum(_OfArguments):
+    """The series, with derivatives that keep its arguments alone."""
+
+    @staticmethod
+    def forward(rho: Tensor, left: Tensor, right: Tensor) -> Tensor:
+        return _summed(rho, left, right)
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]  # one output
@@ -157,17 +161,12 @@ class _Sum(torch.autograd.Function):
         return _pushed(ctx.saved_tensors, tangents)
 
 
-class _SymmetricSum(torch.autograd.Function):
+class _SymmetricSum(_OfArguments):
     """The series of one function with itself, the upper triangle summed; its derivatives are those of the whole."""
 
     @staticmethod
     def forward(rho: Tensor, coefficients: Tensor) -> Tensor:
         return _symmetric_summed(rho, coefficients)
-
-    @staticmethod
-    def setup_context(ctx: Any, inputs: tuple[Tensor, ...], output: Tensor) -> None:  # noqa: ARG004  # torch hands it over
-        ctx.save_for_backward(*inputs)
-        ctx.save_for_forward(*inputs)
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]  # one output
