@@ -35,7 +35,7 @@ def join(rank, folder):
             "first": ranks.from_first(rank),
             "at first": ranks.at_first(rank),
             "own": list(ranks.own(range(7))),
-            "once": ranks.once(),
+            "first word": ranks.first_word(),
         }
     told(folder, rank, found)
 
@@ -49,7 +49,33 @@ def test_values_are_joined_in_the_order_of_ranks(in_processes, tmp_path, world, 
     assert [one["first"] for one in found] == [0] * world
     assert [one["at first"] for one in found] == [list(range(world)), *[None] * (world - 1)]
     assert [k for one in found for k in one["own"]] == list(range(7))
-    assert sum(one["once"] for one in found) == 1
+    assert sum(one["first word"] for one in found) == 1
+
+
+def speak(rank, folder, ends):
+    with Ranks() as ranks:
+        ranks.meet()
+        if rank == 0:
+            time.sleep(0.5)  # its display is still there
+            if ends:
+                os._exit(0)
+        began = time.monotonic()
+        word = ranks.first_word()
+        told(folder, rank, {"word": word, "began": began, "ended": time.monotonic()})
+        if not ends:
+            ranks.meet()
+
+
+def test_who_speaks_waits_until_the_display_of_the_first_process_is_over(in_processes, tmp_path):
+    in_processes(2, speak, False)
+    first, second = all_told(tmp_path, 2)
+    assert [first["word"], second["word"]] == [False, True]
+    assert second["began"] < first["began"] < second["ended"]  # one clock on one machine
+
+
+def test_who_speaks_does_not_wait_for_a_process_that_is_gone(in_processes, tmp_path):
+    in_processes(2, speak, True)
+    assert json.loads((tmp_path / "1.json").read_text())["word"]
 
 
 def differ(rank, folder):

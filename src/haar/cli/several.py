@@ -76,7 +76,7 @@ def _one_word(ranks: Ranks, error: BaseException, failed: Callable[[BaseExceptio
     try:
         if not isinstance(error, LostRankError):
             ranks.fail(error)
-        first = ranks.once()
+        first = ranks.first_word()
     except LostRankError:
         first = True  # there is nobody left to ask
     return failed(error) if first else 2

@@ -23,6 +23,8 @@ PATIENCE = 30.0
 _LOOK = 0.02
 #: Seconds in which it is seen which process has ended, once the connection to it has.
 _NOTICED = 3.0
+#: Seconds in which rank 0 ends its display, once something went wrong.
+_DISPLAYED = 10.0
 
 
 class Ranks:
@@ -225,9 +227,24 @@ class Ranks:
             for x, part in zip(some, joined.split([x.numel() for x in some]), strict=True):
                 x.detach().copy_(part.reshape(x.shape))
 
-    def once(self) -> bool:
-        """Whether this is the first process that asks: what only one is to say."""
-        return bool(self._asked(lambda: self._store.add("word", 1)) == 1)
+    def first_word(self) -> bool:
+        """Whether this is the first process that asks, and so the one that says what went wrong.
+
+        What rank 0 displays would be written across its line. So it waits until rank 0 asks too, which it does once
+        its display is over, unless that is gone or takes longer than ten seconds.
+
+        Raises:
+            LostRankError: If there is nobody left to ask.
+        """
+        if self.rank == 0:
+            self._asked(lambda: self._store.set("display over", ""))
+        first = bool(self._asked(lambda: self._store.add("word", 1)) == 1)
+        until = time.monotonic() + _DISPLAYED
+        while first and time.monotonic() < until and not self._asked(lambda: self._store.check(["display over"])):
+            if 0 in self._pulse.gone_here():
+                break
+            time.sleep(_LOOK)
+        return first
 
     def _passed(self, exchange: Callable[..., Any], *what: Any, default: bool = False) -> None:
         try:
