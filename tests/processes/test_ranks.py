@@ -6,6 +6,7 @@ import itertools
 import json
 import os
 import signal
+import socket
 import time
 from pathlib import Path
 from types import SimpleNamespace
@@ -14,7 +15,7 @@ import pytest
 import torch
 
 from haar.errors import ArgumentError
-from haar.processes import LostRankError, Ranks, pulse, ranks_of
+from haar.processes import LostRankError, Ranks, launched, pulse, ranks_of
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")  # gloo speaks of host names that it cannot resolve
 
@@ -76,6 +77,28 @@ def test_who_speaks_waits_until_the_display_of_the_first_process_is_over(in_proc
 def test_who_speaks_does_not_wait_for_a_process_that_is_gone(in_processes, tmp_path):
     in_processes(2, speak, True)
     assert json.loads((tmp_path / "1.json").read_text())["word"]
+
+
+def ended_amid_a_model(rank, folder, port):
+    torch.distributed.destroy_process_group()
+    os.environ.update({"RANK": "0", "WORLD_SIZE": "1", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)})
+    try:
+        with launched("begin again"):
+            try:
+                os.kill(os.getpid(), signal.SIGTERM)
+                time.sleep(60)
+            except Exception:  # noqa: BLE001 (whatever a stranger's model raises is dealt with)
+                told(folder, rank, "went on")
+    except LostRankError as error:
+        told(folder, rank, str(error))
+
+
+def test_what_the_launcher_ends_is_kept_by_nobody_who_catches_exceptions(in_processes, tmp_path):
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    in_processes(1, ended_amid_a_model, port)
+    assert all_told(tmp_path, 1) == ["rank 0 of 1 was ended by its launcher; begin again"]
 
 
 def differ(rank, folder):

@@ -70,9 +70,10 @@ def _check_divided(words: list[str]) -> None:
 
 def _one_word(ranks: Ranks, error: BaseException, failed: Callable[[BaseException], int]) -> int:
     """What went wrong, said by the first that knows; the others end without a word."""
-    from haar.processes import LostRankError
+    from haar.processes import EndedError, LostRankError
 
     signal.signal(signal.SIGTERM, signal.SIG_IGN)  # it must not cut off what is about to be said
+    error = error.lost if isinstance(error, EndedError) else error
     try:
         if not isinstance(error, LostRankError):
             ranks.fail(error)

@@ -11,6 +11,7 @@ from datetime import timedelta
 from types import FrameType
 
 from haar.errors import HaarError
+from haar.processes.pulse import LostRankError
 from haar.processes.ranks import PATIENCE, Ranks
 
 #: What torchrun, and whatever starts processes as it does, tells each of them.
@@ -34,6 +35,18 @@ def torchrun(environment: Mapping[str, str] | None = None) -> tuple[int, int] | 
     if not all(variables.get(name) for name in _TOLD):
         return None
     return int(variables["RANK"]), int(variables["WORLD_SIZE"])
+
+
+class EndedError(BaseException):
+    """The launcher ends this process. It comes anywhere, so that no ``except Exception`` on its way may keep it.
+
+    Args:
+        lost: What is said of it.
+    """
+
+    def __init__(self, lost: LostRankError) -> None:
+        super().__init__(str(lost))
+        self.lost = lost
 
 
 @contextmanager
@@ -72,10 +85,12 @@ def _ended_by_launcher(ranks: Ranks) -> Iterator[None]:
     def end(number: int, frame: FrameType | None) -> None:
         del number, frame
         signal.signal(signal.SIGTERM, signal.SIG_IGN)  # the launcher ends what does not end by itself
-        raise ranks.lost(ranks.ended_here())
+        raise EndedError(ranks.lost(ranks.ended_here()))
 
     before = signal.signal(signal.SIGTERM, end)
     try:
         yield
+    except EndedError as error:
+        raise error.lost from None
     finally:
         signal.signal(signal.SIGTERM, before)

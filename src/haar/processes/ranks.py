@@ -129,7 +129,10 @@ class Ranks:
         told = self._pulse.told()
         if told:
             return told
-        gone = self._pulse.gone_here()
+        try:
+            gone = self._pulse.gone_here()
+        except LostRankError as error:
+            return str(error)
         return f"rank {gone[0]} of {self.world} has ended" if gone else f"{self} was ended by its launcher"
 
     def meet(self) -> None:
