@@ -7,12 +7,13 @@ import itertools
 import pytest
 import torch
 
-from haar.align.assignment import assigned, match_experts, match_units
+from haar.align.assignment import assigned, assigned_in_groups, match_experts, match_units
 from haar.align.grams import cross_grams, gain
 from haar.align.matching import match_weights
 from haar.align.procrustes import match_heads, match_rotation, nearest_orthogonal
 from haar.errors import ArgumentError
 from haar.weights import Experts, Heads, ParameterAction, Rotation, Units
+from haar.weights.sites import order_of_groups
 
 
 def _gram(size, seed):
@@ -24,6 +25,26 @@ def test_assignments_are_the_best_of_all_orders(n):
     scores = _gram(n, n)
     best = max(sum(float(scores[i, j]) for i, j in enumerate(order)) for order in itertools.permutations(range(n)))
     assert float(scores[torch.arange(n), assigned(scores)].sum()) == pytest.approx(best, abs=1e-12)
+
+
+@pytest.mark.parametrize(("groups", "size"), [(1, 4), (2, 3), (3, 2), (4, 1)])
+def test_orders_of_groups_are_the_best_of_all(groups, size):
+    scores = _gram(groups * size, groups)
+    all_inner = list(itertools.product(itertools.permutations(range(size)), repeat=groups))
+    orders = [
+        order_of_groups(torch.tensor(outer), torch.tensor(inner))
+        for outer in itertools.permutations(range(groups))
+        for inner in all_inner
+    ]
+    rows = torch.arange(groups * size)
+    best = max(float(scores[rows, order].sum()) for order in orders)
+    order = assigned_in_groups(scores, groups)
+    assert float(scores[rows, order].sum()) == pytest.approx(best, abs=1e-12)
+    assert any(torch.equal(order, one) for one in orders)
+    site = Units(groups * size, groups=groups)
+    drawn = site.random(torch.Generator().manual_seed(0))[""].order
+    assert any(torch.equal(drawn, one) for one in orders)
+    assert gain(match_units(site, {"order": scores}), {"order": scores}) == pytest.approx(best, abs=1e-12)
 
 
 def test_units_with_signs_against_brute_force():

@@ -39,3 +39,31 @@ def test_distances_are_in_canonical_form_or_after():
     assert found.total("after") == found.total() <= found.total("canonical")
     with pytest.raises(ArgumentError, match="which: expected 'canonical' or 'after', got 'before'"):
         found.total("before")
+
+
+def test_activations_that_are_not_finite_tell_nothing():
+    torch.manual_seed(0)
+    a, b = (nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 2)) for _ in range(2))
+    x = torch.ones(5, 3)
+    for bad in (float("nan"), float("inf")):
+        x[2, 1] = bad
+        with pytest.raises(
+            ArgumentError, match="example: expected inputs on which activations are finite, got others at"
+        ):
+            haar.align(a, b, how="activations", example=x)
+
+
+def test_networks_of_two_precisions_are_not_compared():
+    a, b = (nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 2)) for _ in range(2))
+    x = torch.ones(5, 3)
+    for verb in (haar.align, haar.align.difference, lambda one, other, **k: haar.align.merge([one, other], **k)):
+        with pytest.raises(
+            ArgumentError, match=r"0\.(weight|bias): expected float32, as .* has, got float64; convert one"
+        ):
+            verb(a, b.double(), example=x)
+    for dtype in (torch.float16, torch.bfloat16):
+        words = (
+            f"model: expected single or double precision, got 0.weight in {str(dtype).removeprefix('torch.')}; convert"
+        )
+        with pytest.raises(ArgumentError, match=words):
+            haar.align(a.to(dtype), b.to(dtype), example=x.to(dtype))

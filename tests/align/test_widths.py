@@ -115,6 +115,20 @@ def test_under_a_norm_over_all_units_each_is_copied_as_often_as_the_others(norm)
         widened(action, narrow.state_dict(), copies)
 
 
+def test_units_in_groups_that_stay_together_are_not_copied():
+    narrow, wide = (_normed(width, lambda n: nn.GroupNorm(2, n)) for width in (4, 8))
+    with pytest.raises(ArgumentError, match="expected 4 units at units0, for a norm goes over 2 groups, got 8"):
+        as_wide_as(wide, narrow, example=X)
+    again = as_wide_as(_normed(4, lambda n: nn.GroupNorm(2, n)), narrow, example=X)
+    torch.testing.assert_close(again(X), narrow(X), rtol=0, atol=1e-12)
+    action, copies = traced(narrow, X), {"units0": Copies(torch.tensor([0, 0, 1, 1, 2, 2, 3, 3]))}
+    words = (
+        "copies: units0: expected a site whose units change places one by one, got one of 2 groups that stay together"
+    )
+    with pytest.raises(ArgumentError, match=words):
+        widened(action, narrow.state_dict(), copies)
+
+
 def _gpt2(dim, heads=1, hidden=9):
     return SmallGPT2(11, 8, layers=2, dim=dim, heads=heads, hidden=hidden)
 

@@ -107,7 +107,7 @@ MADE = {
             nn.Conv2d(3, 4, 1), nn.GroupNorm(1, 4), nn.Conv2d(4, 6, 1), nn.GroupNorm(2, 6), nn.Conv2d(6, 2, 1)
         ),
         IMAGE,
-        {4: "positive"},
+        {4: "positive", 6: "positive"},
     ),
 }  # fmt: skip
 

@@ -8,7 +8,7 @@ from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
 from haar.errors import ArgumentError
-from haar.weights import Heads, Units, traced, verify
+from haar.weights import Heads, ParameterAction, Units, traced, verify
 
 
 class Between(nn.Module):
@@ -236,13 +236,13 @@ def test_units_under_a_norm_are_told_from_others():
 
 
 class Residual(nn.Module):
-    """Channels in a stream, all of whose norms are over groups of several."""
+    """Channels in a stream, all of whose norms are over groups of several: of one number, or of two in turn."""
 
-    def __init__(self, count):
+    def __init__(self, count, groups=(4, 4)):
         super().__init__()
         self.stem = nn.Conv2d(1, 8, 3, padding=1)
         self.inner = nn.ModuleList(nn.Conv2d(8, 8, 3, padding=1) for _ in range(count))
-        self.norms = nn.ModuleList(nn.GroupNorm(4, 8) for _ in range(count))
+        self.norms = nn.ModuleList(nn.GroupNorm(groups[i % 2], 8) for i in range(count))
         self.head = nn.Linear(8, 3)
 
     def forward(self, x):
@@ -252,11 +252,55 @@ class Residual(nn.Module):
         return self.head(x.mean((2, 3)))
 
 
+class LocalNorms(nn.Sequential):
+    """Norms over neighbouring channels, which hold all of them."""
+
+    def __init__(self, count):
+        layers = [nn.Conv2d(4, 4, 1) if i % 2 == 0 else nn.LocalResponseNorm(2) for i in range(2 * count)]
+        super().__init__(*layers, nn.Conv2d(4, 4, 1))
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_groups_under_a_norm_stay_together(count):
+    x = torch.randn(2, 1, 5, 5, generator=torch.Generator().manual_seed(1))
+    found = traced(Residual(count), x)
+    assert found.sites == {"units0": Units(8, "none", normed=True, groups=4)}
+    assert found.tensors["norms.0.weight"] == ("units0.order",)
+    model = Residual(count).double()
+    assert verify(model, traced(model, x.double()), x.double()).preserved
+    by_one = ParameterAction({"units0": Units(8, normed=True)}, found.tensors)
+    assert not verify(model, by_one, x.double()).preserved
+
+
+def test_norms_over_groups_of_two_kinds_hold_the_units_of_a_stream():
+    x = torch.zeros(1, 1, 4, 4)
+    with pytest.raises(ArgumentError, match="where every unit meets something that is not followed"):
+        traced(Residual(2, groups=(4, 2)), x)
+    assert traced(Residual(2, groups=(4, 8)), x).sites["units0"].groups == 4  # of single channels, and of groups of two
+    assert traced(Residual(2, groups=(1, 2)), x).sites["units0"].groups == 2
+
+
+def test_groups_before_and_after_a_sum_stay_together():
+    class Sum(nn.Module):
+        def __init__(self, second):
+            super().__init__()
+            self.one, self.other = nn.Conv1d(2, 6, 1), nn.Conv1d(2, 6, 1)
+            self.norms = nn.ModuleList([nn.GroupNorm(3, 6), nn.GroupNorm(second, 6)])
+            self.last = nn.Conv1d(6, 2, 1)
+
+        def forward(self, x):
+            return self.last(torch.relu(self.norms[0](self.one(x)) + self.norms[1](self.other(x))))
+
+    assert [site.groups for site in traced(Sum(3), torch.zeros(1, 2, 4)).sites.values()] == [3]
+    with pytest.raises(ArgumentError, match="where every unit meets something that is not followed"):
+        traced(Sum(2), torch.zeros(1, 2, 4))
+
+
 @pytest.mark.parametrize(
     ("model", "example", "told"),
     [
-        (Residual(2), torch.zeros(1, 1, 4, 4), "GroupNorm at norms.0, GroupNorm at norms.1"),
-        (Residual(5), torch.zeros(1, 1, 4, 4), "GroupNorm at norms.3 and 1 more"),
+        (LocalNorms(2), torch.zeros(1, 4, 4, 4), "LocalResponseNorm at 1, LocalResponseNorm at 3"),
+        (LocalNorms(5), torch.zeros(1, 4, 4, 4), "LocalResponseNorm at 7 and 1 more"),
         (Between(lambda _, x: x.sort(-1).values), torch.zeros(2, 3), "sort"),
         (nn.Sequential(nn.Linear(3, 2)), torch.zeros(2, 3), "the output"),
     ],

@@ -37,7 +37,8 @@ def match_activations(
         example: Inputs, or a tuple of them.
 
     Raises:
-        ArgumentError: If there are no inputs, or a site has no activations that could be read off a layer.
+        ArgumentError: If there are no inputs, activations on them are not finite, or a site has none that could be read
+            off a layer.
     """
     if example is None:
         raise ArgumentError("example", expected="inputs to compute activations on", got="None")
@@ -85,6 +86,9 @@ def _activations(
     found: dict[tuple[str, int], Tensor] = {}
     with torch.no_grad(), undisturbed(model), _watching(action, model, found):
         called(model, state)(*inputs)
+    for (row, _), seen in found.items():
+        if not seen.isfinite().all():
+            raise ArgumentError("example", expected="inputs on which activations are finite", got=f"others at {row!r}")
     return found
 
 

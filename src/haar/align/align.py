@@ -12,9 +12,10 @@ from haar.align.activations import match_activations
 from haar.align.alignment import Alignment, Distances
 from haar.align.grams import UNCOUNTED, apart, relative, squared
 from haar.align.learned import SIDES, Learning, Objective, learn
+from haar.align.losses import Loss, batches_for, inputs_of_first, loss_of
 from haar.align.matching import Matched, match_weights
 from haar.align.pieces import pieces_of
-from haar.align.states import Loss, called
+from haar.align.states import called
 from haar.errors import ArgumentError, check_count, known_keywords
 from haar.watch import Unwatched, Watch
 from haar.weights import Gauge, Moved, ParameterAction, balancing, folded
@@ -54,8 +55,10 @@ def align(
         how: ``"weights"`` needs no data. ``"activations"`` matches what the two compute on `example`. ``"learned"``
             begins with weights and then lowers the loss half way, by `loss` and `data`.
         config: What stands in a published architecture's ``config.json``; by default the model's own.
-        example: Inputs of the model, or a tuple of them: to trace it where no adapter is known, and for activations.
-        loss: For ``"learned"``: called with a function that runs a model, and a batch.
+        example: Inputs of the model, or a tuple of them: to trace it where no adapter is known, and for activations. By
+            default the inputs of `data`'s first batch.
+        loss: For ``"learned"``: called with a function that runs a model, and a batch; or one of torch's, of outputs
+            and targets.
         data: For ``"learned"``: batches of training data, gone through again and again.
         learning: For ``"learned"``: steps and rates.
         sides: For ``"learned"``: ``"one"`` moves B alone, ``"both"`` moves both towards each other. The elements that
@@ -84,6 +87,7 @@ def align(
     _check_sides(sides, how)
     a, b = bare(a), bare(b)
     first, second = state_of(a, "a"), state_of(b, "b")
+    example = inputs_of_first(data) if example is None else example
     action = action_of(a, first, symmetry, config=config, example=example)
     action.check_pair(first, second)
     (mine, balance_a), (other, balance) = (canonical_of(action, state) for state in (first, second))
@@ -177,13 +181,11 @@ def _objective(model: Given, loss: Loss | None, data: Iterable[Any] | None) -> O
     """The loss of parameters at a step, over the batches in turn."""
     if loss is None or data is None or not isinstance(model, nn.Module):
         raise ArgumentError("how", expected="models, a loss and data for 'learned'", got="not all of them")
-    batches: Sequence[Any] = list(data)
-    if not batches:
-        raise ArgumentError("data", expected="at least one batch", got="none")
+    batches, of_model = batches_for(loss, data), loss_of(loss)
 
     def objective(state: State, step: int, generator: torch.Generator) -> Tensor:
         del generator
-        return loss(called(model, state), batches[step % len(batches)])
+        return of_model(called(model, state), batches[step % len(batches)])
 
     return objective
 

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from haar.align.grams import Grams, PairGrams
 from haar.weights import Experts, Units
-from haar.weights.sites import SiteElement
+from haar.weights.sites import SiteElement, order_of_groups
 
 
 def assigned(scores: Float[Tensor, "n n"]) -> Int[Tensor, " n"]:
@@ -43,8 +43,32 @@ def match_units(site: Units, grams: Grams) -> SiteElement:
         grams: Inner products by port, of balanced networks.
     """
     moved, plain = (whole(grams, port) for port in ("", "order"))
-    order, signs = _best(_Worth.of(moved, plain, free=site.scales in ("signs", "any")))
+    order, signs = _best(_Worth.of(moved, plain, free=site.scales in ("signs", "any")), site.groups)
     return site.element(order, signs)
+
+
+def assigned_in_groups(scores: Float[Tensor, "n n"], groups: int) -> Int[Tensor, " n"]:
+    """The permutation with the greatest sum of scores[i, order(i)] of those that keep groups of units together.
+
+    A pair of groups is worth what the best order of units between the two brings; so orders of groups and of the units
+    inside each are the best ones together.
+
+    Args:
+        scores: What it is worth to put j in the place of i.
+        groups: As many groups of units in a row.
+
+    Example:
+        >>> scores = torch.tensor([[0.0, 0, 9, 1], [0, 0, 1, 1], [1, 5, 0, 0], [1, 1, 0, 8]])
+        >>> assigned_in_groups(scores, 2), assigned_in_groups(scores, 1)
+        (tensor([2, 3, 1, 0]), tensor([2, 0, 1, 3]))
+    """
+    if groups == 1:
+        return assigned(scores)
+    n = scores.shape[0] // groups
+    blocks = scores.reshape(groups, n, groups, n).transpose(1, 2)
+    inner = torch.stack([torch.stack([assigned(block) for block in row]) for row in blocks])
+    outer = assigned(blocks.gather(3, inner[..., None])[..., 0].sum(2))
+    return order_of_groups(outer, inner[torch.arange(groups), outer])
 
 
 class _Worth(NamedTuple):
@@ -64,9 +88,9 @@ class _Worth(NamedTuple):
         return cls(scores if plain is None else scores + plain, moved if free else None)
 
 
-def _best(worth: _Worth) -> tuple[Tensor, Tensor | None]:
+def _best(worth: _Worth, groups: int = 1) -> tuple[Tensor, Tensor | None]:
     """The best order, and signs."""
-    order = assigned(worth.scores)
+    order = assigned_in_groups(worth.scores, groups)
     if worth.signed is None:
         return order, None
     found = worth.signed[torch.arange(len(order)), order].sign()

@@ -10,8 +10,9 @@ import torch
 from matplotlib.axes import Axes
 from torch import nn
 
+from haar.align.losses import Loss, batches_for, loss_of
 from haar.align.recalibrated import recalibrated
-from haar.align.states import Loss, mean_loss, mixed
+from haar.align.states import mean_loss, mixed
 from haar.errors import ArgumentError, check_count
 from haar.report import Report, Section, Table
 from haar.report.drawing import draw_curves, new_figure, style_axes
@@ -130,8 +131,10 @@ def barrier(
     Args:
         a: A model, or parameters by name.
         b: The same, of the same shapes.
-        loss: Called with a model (a function that runs one, in eval mode) and a batch; a tensor of one number.
-        data: Batches of one size; they are gone through once for every point.
+        loss: Called with a model (a function that runs one, in eval mode) and a batch; a tensor of one number. Or one
+            of torch's losses of outputs and targets (`torch.nn.MSELoss()`), for batches that are pairs.
+        data: Batches of one size; they are gone through once for every point. With torch's loss also inputs and
+            targets, as one batch.
         model: The model whose parameters `a` and `b` are, where they are no models.
         points: Points on the line, both ends included.
         name: What the line is called.
@@ -139,8 +142,8 @@ def barrier(
         watch: Told of every point.
 
     Raises:
-        ArgumentError: If nothing can be run, the parameters differ in names or shapes, or `points` is no odd number of
-            at least 3.
+        ArgumentError: If nothing can be run, the parameters differ in names or shapes, there is no batch, `loss` is no
+            function, or `points` is no odd number of at least 3.
 
     Example:
         >>> one, other = nn.Linear(1, 1, bias=False), nn.Linear(1, 1, bias=False)
@@ -158,7 +161,7 @@ def barrier(
         raise ArgumentError("model", expected="a model to run, for a is none", got="None")
     first, second = state_of(a, "a"), state_of(b, "b")
     check_alike(first, second)
-    batches = list(data)
+    batches, task = batches_for(loss, data), loss_of(loss)
     known = None if calibration is None else list(calibration)
     shares = torch.linspace(0, 1, points, dtype=torch.float64).tolist()
     losses = []
@@ -167,7 +170,7 @@ def barrier(
             between = mixed(first, second, share)
             if known is not None:
                 between = recalibrated(with_state(run, between), known).state_dict()
-            losses.append(mean_loss(run, between, loss, batches))
+            losses.append(mean_loss(run, between, task, batches))
             advance()
     return Barrier(tuple(shares), {name: tuple(losses)})
 

@@ -139,7 +139,7 @@ def _turn(site: Site, how: Learning) -> Turn | None:
     """What is learned of a site; None where nothing is."""
     if isinstance(site, Rotation):
         return RotationTurn(site)
-    if isinstance(site, Units) and how.permutations > 0:
+    if isinstance(site, Units) and how.permutations > 0 and site.groups == 1:
         return UnitsTurn(site)
     if isinstance(site, Heads) and how.heads > 0:
         return HeadsTurn(site)

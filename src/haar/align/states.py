@@ -8,12 +8,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from haar.align.losses import Loss
 from haar.errors import ArgumentError
 from haar.probing import undisturbed
 from haar.weights.models import Given, State, config_of, is_read, state_of, with_state  # noqa: F401 (their earlier place)
-
-Loss = Callable[..., Tensor]
-"""Of a model (or a function that runs one) and a batch; a tensor of one number."""
 
 
 def called(model: nn.Module, state: State) -> Callable[..., Any]:

@@ -146,6 +146,12 @@ def _counts(action: ParameterAction, target: State) -> dict[str, int | None]:
                         expected=f"a multiple of {site.count} units at {legs[0].site}, over which a norm goes",
                         got=count,
                     )
+                if site.groups > 1 and count != site.count:
+                    raise ArgumentError(
+                        f"wide: {row}",
+                        expected=f"{site.count} units at {legs[0].site}, for a norm goes over {site.groups} groups",
+                        got=count,
+                    )
                 found[legs[0].site] = count
     return found
 

@@ -212,6 +212,14 @@ class ParameterAction:
         self.check(a, "a")
         self.check(b, "b")
         for name in a:
+            if name in b and name in self.entries and a[name].dtype != b[name].dtype:
+                told = [str(one[name].dtype).removeprefix("torch.") for one in (a, b)]
+                raise ArgumentError(
+                    f"b: {name}",
+                    expected=f"{told[0]}, as a has",
+                    got=told[1],
+                    way_out="convert one of the two, with .float() or .double()",
+                )
             if name not in b or a[name].shape != b[name].shape:
                 got = tuple(b[name].shape) if name in b else "none of that name"
                 raise ArgumentError(

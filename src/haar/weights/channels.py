@@ -42,6 +42,7 @@ class Classes:
         self._unsigned: set[int] = set()
         self._unscaled: set[int] = set()
         self._normed: set[int] = set()
+        self._groups: dict[int, int] = {}
 
     def new(self, size: int) -> int:
         """A class of its own for a number of units."""
@@ -76,6 +77,8 @@ class Classes:
             self._unscaled.add(low)
         if high in self._normed:
             self._normed.add(low)
+        if high in self._groups:
+            self.keep_groups(low, self._groups[high])
 
     def fix(self, units: int) -> None:
         """Nothing may move these units: they are read by something whose order counts."""
@@ -92,6 +95,16 @@ class Classes:
     def keep_frequencies(self, units: int) -> None:
         """A norm goes over all of these units, so that it counts how often each of them is there."""
         self._normed.add(self.find(units))
+
+    def keep_groups(self, units: int, groups: int) -> None:
+        """A norm goes over each of some groups of these units in a row; groups of two kinds hold all units."""
+        own = self.find(units)
+        if self._groups.setdefault(own, groups) != groups:
+            self.fix(own)
+
+    def groups(self, units: int) -> int:
+        """Into how many groups that stay together the units are divided."""
+        return self._groups.get(self.find(units), 1)
 
     def normed(self, units: int) -> bool:
         """Whether a norm goes over all of them."""

@@ -123,6 +123,11 @@ def _check(action: ParameterAction, copies: Mapping[str, Copies]) -> None:
             raise ArgumentError(f"copies: {name}", expected="a site of units", got=got)
         if one.count != site.count:
             raise ArgumentError(f"copies: {name}", expected=f"copies of {site.count} units", got=one.count)
+        if site.groups > 1:
+            expected = "a site whose units change places one by one"
+            raise ArgumentError(
+                f"copies: {name}", expected=expected, got=f"one of {site.groups} groups that stay together"
+            )
         times = torch.bincount(one.source)
         if site.normed and int(times.min()) != int(times.max()):
             raise ArgumentError(

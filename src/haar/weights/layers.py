@@ -72,8 +72,8 @@ def batch_norm(walk: Walk, node: fx.Node, module: Any, path: str) -> Channels | 
         walk.fix(node)
         return None
     forms = {"weight": ".order", "bias": "", "running_mean": "", "running_var": ".order"}
-    whole = isinstance(module, nn.GroupNorm) and module.num_groups == 1
-    if getattr(module, "weight", None) is not None and _written_for(walk, node, found, sized=whole):
+    together = isinstance(module, nn.GroupNorm) and module.num_groups < module.num_channels
+    if getattr(module, "weight", None) is not None and _written_for(walk, node, found, sized=together):
         forms = {"weight": "", "bias": "", "running_mean": ".order", "running_var": ".order"}
     else:
         walk.classes.keep_sizes(found.units)
@@ -125,15 +125,14 @@ def layer_norm(walk: Walk, node: fx.Node, module: Any, path: str) -> Channels | 
 
 
 def group_norm(walk: Walk, node: fx.Node, module: Any, path: str) -> Channels | None:
-    """A norm over all channels and pixels, or over each channel's pixels; of groups between them nothing moves."""
-    if module.num_groups not in (1, module.num_channels):
-        walk.fix(node)
-        return None
+    """A norm over all channels and pixels, over groups of channels, which stay together, or over each channel's."""
     found = walk.units_of(node.all_input_nodes[0])
     if found is not None:
         walk.classes.keep_signs(found.units)
-        if module.num_groups == 1:
+        if module.num_groups < module.num_channels:
             walk.classes.keep_frequencies(found.units)
+        if 1 < module.num_groups < module.num_channels:
+            walk.classes.keep_groups(found.units, module.num_groups)
     return batch_norm(walk, node, module, path)
 
 

@@ -119,7 +119,15 @@ def action_of(
     if found.get("model_type") in ADAPTERS:
         residual = "orthogonal" if symmetry == "auto" else symmetry
         return adapted(state, found, residual=residual)
-    if not isinstance(given, nn.Module) or example is None:
+    if isinstance(given, nn.Module) and example is None:
+        raise ArgumentError(
+            "example",
+            expected=f"inputs of {type(given).__name__}, by which its layers are followed",
+            got="None",
+            way_out="give example=, one batch of inputs; or config= with a model_type among "
+            f"{', '.join(ADAPTERS)}; or write the table by hand, haar.weights.ParameterAction",
+        )
+    if not isinstance(given, nn.Module):
         raise ArgumentError(
             "symmetry",
             expected="a table, the configuration of a known architecture, or a model with an example",

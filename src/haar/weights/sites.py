@@ -59,6 +59,8 @@ class Units(Site):
             where the units enter by a product, as those of a gated layer do.
         normed: Whether a norm goes over all units of a sample, as a layer norm does: then each of them can only be
             copied as often as the others, see `widened`.
+        groups: As many groups of units in a row stay together, as a norm over groups of channels asks: the groups
+            change places with one another, and units inside each.
 
     Example:
         >>> Units(3).random(torch.Generator().manual_seed(0))["" ].order.sort().values
@@ -68,9 +70,13 @@ class Units(Site):
     count: int
     scales: str = "none"
     normed: bool = False
+    groups: int = 1
 
     def __post_init__(self) -> None:
         check_count("count", self.count)
+        check_count("groups", self.groups)
+        if self.count % self.groups:
+            raise ArgumentError("groups", expected=f"a divisor of {self.count} units", got=self.groups)
         check_scales(self.scales)
 
     @property
@@ -94,7 +100,11 @@ class Units(Site):
 
     def random(self, generator: torch.Generator, dtype: torch.dtype = torch.float64) -> SiteElement:
         """A random order and random factors."""
-        order = torch.randperm(self.count, generator=generator)
+        if self.groups == 1:
+            order = torch.randperm(self.count, generator=generator)
+        else:
+            own = [torch.randperm(self.count // self.groups, generator=generator) for _ in range(self.groups)]
+            order = order_of_groups(torch.randperm(self.groups, generator=generator), torch.stack(own))
         return self.element(order, random_scales(self.count, self.scales, generator, dtype))
 
     def fixed(self, port: str) -> Float[Tensor, "dim fixed"]:
@@ -158,6 +168,20 @@ class Rotation(Site):
         if not self.fixes_ones:
             return super().fixed(port)
         return torch.full((self.count, 1), self.count**-0.5, dtype=torch.float64)
+
+
+def order_of_groups(outer: Int[Tensor, " groups"], inner: Int[Tensor, "groups size"]) -> Int[Tensor, " units"]:
+    """The order of units of which groups stay together.
+
+    Args:
+        outer: Group i is taken from group outer(i).
+        inner: Place k in group i is taken from place inner(i, k) of that group.
+
+    Example:
+        >>> order_of_groups(torch.tensor([1, 0]), torch.tensor([[1, 0], [0, 1]])).tolist()
+        [3, 2, 0, 1]
+    """
+    return (outer[:, None] * inner.shape[1] + inner).flatten()
 
 
 def check_scales(scales: str) -> None:

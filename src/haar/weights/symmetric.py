@@ -10,7 +10,7 @@ from torch import Tensor
 from haar.errors import ArgumentError
 from haar.weights.action import ParameterAction
 from haar.weights.entries import Entry
-from haar.weights.sites import Units
+from haar.weights.sites import Site, Units
 
 State = Mapping[str, Tensor]
 
@@ -89,7 +89,7 @@ def _averaged(action: ParameterAction, entry: Entry, tensor: Tensor, chosen: fro
         axes = [axis for axis, legs in enumerate(entry.axes) if any(leg.site == name for leg in legs)]
         if site.nested or len(axes) == 1:
             tensor = _along_each(action, entry, tensor, name, axes)
-        elif len(axes) == 2 and isinstance(site, Units) and site.scales == "none" and _whole(entry, axes):
+        elif len(axes) == 2 and _exchanged(site) and _whole(entry, axes):
             tensor = _of_pairs(tensor, axes)
         else:
             raise ArgumentError(
@@ -99,6 +99,11 @@ def _averaged(action: ParameterAction, entry: Entry, tensor: Tensor, chosen: fro
                 way_out="choose other sites",
             )
     return tensor
+
+
+def _exchanged(site: Site) -> bool:
+    """Whether every order of units is in the group, and nothing else."""
+    return isinstance(site, Units) and site.scales == "none" and site.groups == 1
 
 
 def _whole(entry: Entry, axes: list[int]) -> bool:

@@ -29,9 +29,10 @@ def traced(model: nn.Module, example: Any, *, signs: bool = False, scales: bool 
     """The table of a module, by following one run of it.
 
     Linear layers, convolutions (depthwise ones too; channels of other groups hold their places), embeddings, batch,
-    layer and group norms, attention (`nn.MultiheadAttention`, so `nn.TransformerEncoder`), activations, sums, pooling
-    and flattening are known. Units that reach anything else stay where they are: the table says less than it could. It
-    is tried beside the model before it is returned, with all units moved at once.
+    layer and group norms (groups of channels stay together), attention (`nn.MultiheadAttention`, so
+    `nn.TransformerEncoder`), activations, sums, pooling and flattening are known. Units that reach anything else stay
+    where they are: the table says less than it could. It is tried beside the model before it is returned, with all
+    units moved at once.
 
     Args:
         model: The module; it is left as it was.
@@ -40,8 +41,8 @@ def traced(model: nn.Module, example: Any, *, signs: bool = False, scales: bool 
         scales: Whether units of ReLU-like activations may be multiplied with positive factors as well.
 
     Raises:
-        ArgumentError: If it is recurrent or lazy, does not take the example, cannot be followed, has no units that may
-            change places, or its outputs change when those that were found do.
+        ArgumentError: If it is recurrent, lazy or in half precision, does not take the example, cannot be followed, has
+            no units that may change places, or its outputs change when those that were found do.
 
     Example:
         >>> model = nn.Sequential(nn.Conv2d(1, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(16, 2))
@@ -63,6 +64,14 @@ def traced(model: nn.Module, example: Any, *, signs: bool = False, scales: bool 
         raise ArgumentError(
             "model", expected="parameters that are there", got=f"{lazy}, which is lazy", way_out="run the model once"
         )
+    for name, value in model.named_parameters():
+        if value.dtype in (torch.float16, torch.bfloat16):
+            raise ArgumentError(
+                "model",
+                expected="single or double precision",
+                got=f"{name} in {str(value.dtype).removeprefix('torch.')}",
+                way_out="convert it first: model.float()",
+            )
     inputs = list(example) if isinstance(example, (tuple, list)) else [example]
     fast = torch.backends.mha.get_fastpath_enabled()
     torch.backends.mha.set_fastpath_enabled(value=False)  # one step for a whole layer, without its parts

@@ -75,8 +75,10 @@ class Walk:
             if units not in names:
                 names[units] = f"units{len(names)}"
                 free = signs and self.classes.signed(units), scales and self.classes.scaled(units)
-                size, normed = self.classes.size(units), self.classes.normed(units)
-                sites[names[units]] = Units(size, _FACTORS[free], normed=normed)
+                size, normed, groups = (
+                    of(units) for of in (self.classes.size, self.classes.normed, self.classes.groups)
+                )
+                sites[names[units]] = Units(size, _FACTORS[free], normed=normed, groups=groups)
             return names[units] + form
 
         known = self._by_all_names()
@@ -109,7 +111,7 @@ class Walk:
         found = {}
         for name, labels in self.rows.items():
             path, _, own = name.rpartition(".")
-            for place in places[id(self.followed.model.get_submodule(path))]:
+            for place in places[id(self.followed.model.get_submodule(path.removeprefix(".")))]:
                 found[f"{place}.{own}" if place else own] = labels
         return found
 
