@@ -146,7 +146,7 @@ def calibrate_answers(model: nn.Module, dense: nn.Module, data: Iterable[Any]) -
     try:
         for each, _ in modes:
             each.eval()
-        return _fitted(model, dense, batches_of(data))
+        return _fitted(model, dense, batches_of(data, model=model))
     finally:
         for each, training in modes:
             each.train(training)

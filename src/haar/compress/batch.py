@@ -6,10 +6,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.utils.data import Dataset
 
 from haar.errors import ArgumentError, DataError, HaarError
+from haar.probing.told_apart import told_apart
 
 #: Labels of `transformers` and of torch's cross entropy that do not count.
 IGNORED = -100
@@ -130,22 +133,31 @@ def _named(given: Mapping[str, Any]) -> Batch:
     return Batch(given, (), inputs, target, isinstance(target, Tensor) and target.ndim == 2 and tokens is not None)
 
 
-def batches_of(data: Iterable[Any], argument: str = "data") -> list[Batch]:
+def batches_of(data: Any, argument: str = "data", *, model: nn.Module | None = None) -> list[Batch]:
     """All batches.
 
     Args:
-        data: Batches, such as a loader; or one tensor, which is one batch.
+        data: Batches, such as a loader; or one tensor, one dictionary, or a tuple of all inputs and targets, which are
+            one batch. Arrays and tables stand for tensors.
         argument: What messages call it.
+        model: Arrays of real numbers become tensors of its parameters' precision.
 
     Raises:
         ArgumentError: If there is none, or one is of no known kind.
         DataError: If an input has a number that is not finite.
+
+    Example:
+        >>> x, y = torch.zeros(4, 2), torch.zeros(4, dtype=torch.long)
+        >>> [len(batches_of(data)) for data in (x, (x, y), [x, y], [(x, y), (x, y)], x.numpy())]
+        [1, 1, 1, 2, 1]
     """
-    if isinstance(data, (Tensor, Mapping)):
+    data = told_apart(data, alike="batches")
+    if isinstance(data, (Tensor, np.ndarray, Mapping)) or (isinstance(data, tuple) and _is_pair(data)):
         data = [data]
     if not isinstance(data, Iterable):
-        raise ArgumentError(argument, expected="batches", got=type(data).__name__)
-    found = [batch_of(given) for given in data]
+        way_out = "torch.utils.data.DataLoader(data, batch_size=8)" if isinstance(data, Dataset) else ""
+        raise ArgumentError(argument, expected="batches", got=type(data).__name__, way_out=way_out)
+    found = [batch_of(_tensors(given, _precision(model))) for given in data]
     if not found:
         raise ArgumentError(argument, expected="at least one batch", got="none")
     for number, batch in enumerate(found):
@@ -155,6 +167,30 @@ def batches_of(data: Iterable[Any], argument: str = "data") -> list[Batch]:
             if isinstance(x, Tensor) and x.is_floating_point() and not bool(x.isfinite().all()):
                 raise DataError(f"{argument}: batch {number} has a number that is not finite")
     return found
+
+
+def _is_pair(data: tuple[Any, ...]) -> bool:
+    """Whether a tuple is inputs and targets, not two batches each of which is such a pair."""
+    arrays = (Tensor, np.ndarray)
+    return len(data) == 2 and isinstance(data[1], arrays) and isinstance(data[0], (*arrays, tuple, list))
+
+
+def _precision(model: nn.Module | None) -> torch.dtype | None:
+    parameters = model.parameters() if isinstance(model, nn.Module) else ()
+    return next((p.dtype for p in parameters if p.is_floating_point()), None)
+
+
+def _tensors(given: Any, precision: torch.dtype | None) -> Any:
+    """A batch with tensors in place of arrays."""
+    if isinstance(given, np.ndarray) and given.dtype.kind in "biufc":
+        native = np.array(given, dtype=given.dtype.newbyteorder("="), order="C")  # a copy, that may be written
+        made = torch.from_numpy(native)
+        return made.to(precision) if made.is_floating_point() and precision is not None else made
+    if type(given) in (tuple, list):
+        return type(given)(_tensors(one, precision) for one in given)
+    if type(given) is dict:
+        return {name: _tensors(one, precision) for name, one in given.items()}
+    return given
 
 
 def joined(batches: Sequence[Batch]) -> Batch:

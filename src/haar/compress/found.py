@@ -15,6 +15,7 @@ from haar.errors import ArgumentError
 from haar.report import Report, Section, Table
 from haar.report.drawing import BASE, COLOURS, log_scale, new_figure, share_legend, style_axes
 from haar.report.table import Cell
+from haar.statistics import FEWEST
 
 
 @dataclass(frozen=True)
@@ -139,7 +140,8 @@ class Sweep(Report):
                 told.append(f"**{name}** to {_level(measure, threshold.safe)}")
         metric = thresholds[0].curve.metric
         share = f"{TOLERANCE:.0%} worse" if not metric.absolute else f"above {TOLERANCE:g}"
-        return f"{self.model} can be changed without its {metric.name} becoming {share} by " + ", ".join(told) + "."
+        told[-1] += "." if len(thresholds[0].curve.draws) else f". {_UNDRAWN}: this may be chance."
+        return f"{self.model} can be changed without its {metric.name} becoming {share} by " + ", ".join(told)
 
     def sections(self) -> Sequence[Section]:
         """Thresholds with the curves, then every level."""
@@ -162,7 +164,9 @@ class Sweep(Report):
                 ]
             )
         columns = ("perturbation", "level", "metric", "before", "crosses the tolerance at", "transition")
-        note = f"tolerance {TOLERANCE:.0%}; intervals (95 %) of a bootstrap over the data"
+        drawn = len(self.curves[0].draws) > 0
+        intervals = "intervals (95 %) of a bootstrap over the data" if drawn else _UNDRAWN[0].lower() + _UNDRAWN[1:]
+        note = f"tolerance {TOLERANCE:.0%}; {intervals}"
         return Table("Thresholds", columns, rows, note)
 
     def _tables(self) -> Iterator[Table]:
@@ -238,6 +242,9 @@ def _draw_limit(panel: Any, curve: Curve) -> None:
 def _level(measure: str, level: float) -> str:
     return f"{measure} {level:g}" if measure != "bits" else f"{level:g} bits"
 
+
+#: What is said where nothing is known of chance.
+_UNDRAWN = f"There are no intervals, which need {FEWEST} samples and draws"
 
 _WORDS = (
     "Each perturbation was applied at levels from mild to strong to one copy of the model. A threshold is the level at "

@@ -79,9 +79,11 @@ def gauge(
     if data is None:
         raise ArgumentError("data", expected="batches", got="None")
     model = bare(model)
-    batches = [_double(batch) for batch in batches_of(data)]
-    calibrating = [] if calibration is None else [_double(b) for b in batches_of(calibration, "calibration")]
-    table = action or table_of(model, batches_of(data)[0])
+    batches = [_double(batch) for batch in batches_of(data, model=model)]
+    calibrating = (
+        [] if calibration is None else [_double(b) for b in batches_of(calibration, "calibration", model=model)]
+    )
+    table = action or table_of(model, batches_of(data, model=model)[0])
     wanted = _wanted(perturbations, table, calibrated=bool(calibrating))
     check_calibration(wanted, calibration)
     at = _levels(levels, wanted)
@@ -139,11 +141,13 @@ def orbit_gap(
         >>> orbit_gap(model, "magnitude", [torch.randn(20, 3)], factor="units: order") < 1e-10
         True
     """
-    model, batches = bare(model), batches_of(data)
+    model, batches = bare(model), batches_of(data, model=model)
     table = action or table_of(model, batches[0])
     one = perturbation_of(perturbation)
     check_calibration([one], calibration)
-    calibrating = [] if calibration is None else [_double(b) for b in batches_of(calibration, "calibration")]
+    calibrating = (
+        [] if calibration is None else [_double(b) for b in batches_of(calibration, "calibration", model=model)]
+    )
     check_seed(seed)
     setting = _Setting([_double(batch) for batch in batches], calibrating, layers, seed)
     audit = _Audit(model, table, setting, metrics_of(["drift"], batches[0])[0])

@@ -144,9 +144,9 @@ def sensitivity(
         raise ArgumentError("perturbation", expected=expected, got=repr(one.name))
     check_calibration([one], calibration)
     check_seed(seed)
-    batches = batches_of(data)
+    batches = batches_of(data, model=model)
     at = one.check(one.levels[len(one.levels) // 2] if level is None else level)
-    near = [] if calibration is None else batches_of(calibration, "calibration")
+    near = [] if calibration is None else batches_of(calibration, "calibration", model=model)
     bench = Bench(model, layers=layers, calibration=near, action=action, example=batches[0])
     course = Course(batches, metrics_of(metrics, batches[0])[:1], None, seed)
     whole, names = bench.layers, [layer.name for layer in bench.layers]

@@ -53,7 +53,8 @@ def sweep(
             `haar.compress.PERTURBATIONS`), or perturbations with settings of your own.
         metrics: Names among `haar.compress.METRICS`, or functions of a model and a batch by name, which return a number
             or one for every sample; by default what the data allow.
-        data: Batches for the evaluation: ``(inputs, targets)``, tokens, or inputs by name.
+        data: Batches for the evaluation: ``(inputs, targets)``, tokens, or inputs by name. A tuple of all inputs and
+            targets is one batch.
         levels: Levels for all perturbations, or by their names; by default their own.
         symmetry: With one, the defect and the loss of the average over its group are further curves.
         calibration: Batches for perturbations that look at inputs or gradients, apart from the evaluation's.
@@ -81,7 +82,7 @@ def sweep(
     if data is None:
         raise ArgumentError("data", expected="batches for the evaluation", got="None")
     check_count("draws", draws, least=0)
-    batches = batches_of(data)
+    batches = batches_of(data, model=model)
     wanted = perturbations_of(perturbations)
     check_levels(levels, wanted)
     check_seed(seed)
@@ -90,7 +91,7 @@ def sweep(
     bench = Bench(
         model,
         layers=layers,
-        calibration=[] if calibration is None else batches_of(calibration, "calibration"),
+        calibration=[] if calibration is None else batches_of(calibration, "calibration", model=model),
         action=action,
         example=batches[0],
     )
