@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from haar.align.align import canonical_of
 from haar.align.alignment import Alignment
 from haar.align.barrier import Barrier, barrier
-from haar.align.states import Loss
+from haar.align.losses import Loss
 from haar.errors import ArgumentError, require
 from haar.report import Report, Section
 from haar.watch import Unwatched, Watch

@@ -75,10 +75,8 @@ class Walk:
             if units not in names:
                 names[units] = f"units{len(names)}"
                 free = signs and self.classes.signed(units), scales and self.classes.scaled(units)
-                size, normed, groups = (
-                    of(units) for of in (self.classes.size, self.classes.normed, self.classes.groups)
-                )
-                sites[names[units]] = Units(size, _FACTORS[free], normed=normed, groups=groups)
+                size, groups = self.classes.size(units), self.classes.groups(units)
+                sites[names[units]] = Units(size, _FACTORS[free], normed=self.classes.normed(units), groups=groups)
             return names[units] + form
 
         known = self._by_all_names()
