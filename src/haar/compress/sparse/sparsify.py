@@ -87,5 +87,6 @@ def sparsify(
     places, dense = placed(model, rules, symmetry or {})
     made = Sparsifier(places, dense, rules, steps=steps, seed=seed, densities=densities, score=score)
     made.begin(state)
-    held = [optimizers] if isinstance(optimizers, torch.optim.Optimizer) else list(optimizers or ())
+    several = optimizers is None or isinstance(optimizers, Iterable)
+    held = list(optimizers or ()) if several else [optimizers]
     return made.attach(*held)
