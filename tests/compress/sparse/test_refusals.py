@@ -103,7 +103,6 @@ class Own(torch.optim.Optimizer):
         (adafactor, "got Adafactor, whose state is of rows and columns"),
         (torch.optim.SparseAdam, "got SparseAdam, which takes sparse gradients"),
         (Own, "got Own; use one of Adadelta"),
-        (lambda _: 0.1, "got float; use one of Adadelta"),
     ],
 )
 def test_optimisers(make, message):
