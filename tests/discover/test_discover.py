@@ -28,6 +28,21 @@ def planted(points):
     return torch.stack([torch.block_diag(*[g] * points) for g in SO(3).algebra])
 
 
+def test_one_output_of_one_input_stays_and_as_many_outputs_as_inputs_are_said_to_move_alike(draw):
+    x = draw(64, 1)
+    found = discover(torch.cos, x)
+    assert [step.name for step in found.staircase] == ["sign"]
+    assert "Outputs" not in found.summary
+    moves = "Outputs, as many as inputs, were taken to move as these do: outputs 'any' looks for other ways."
+    x, turn = draw(64, 2), torch.tensor([[1.0, 2], [3, 5]], dtype=torch.float64)
+    alike = discover(lambda x: x.square() @ turn, x)
+    assert not alike.staircase
+    assert alike.summary.endswith(moves)
+    asked = discover(lambda x: x.square() @ turn, x, outputs="any")
+    assert asked.staircase
+    assert moves not in asked.summary + discover(lambda x: x.square() @ turn, x, outputs="same").summary
+
+
 @pytest.mark.parametrize(("dtype", "angle"), [(torch.float64, 1e-9), (torch.float32, 1e-3)])
 def test_planted_rotations_are_found_named_and_exact_in_double_and_single_precision(turning, draw, dtype, angle):
     found = discover(turning(4), draw(256, 12).to(dtype), outputs="any", kinds="lie", dictionary=Linear())

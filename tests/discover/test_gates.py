@@ -107,7 +107,7 @@ def test_rounding_grows_with_the_unknowns_and_the_condition():
 
 def found(**options):
     lie = Continuous(None, None, [], **{"trivial": [], "linear_share": 0.0, **options})
-    settings = SimpleNamespace(kinds=("lie",))
+    settings = SimpleNamespace(kinds=("lie",), asked="any", kind="any")
     return SimpleNamespace(continuous=lie, finite=(), settings=settings)
 
 

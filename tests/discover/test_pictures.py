@@ -209,7 +209,7 @@ def gate(count, failed, finite):
 
 
 def told_of(**options):
-    settings = SimpleNamespace(kinds=("finite",), tolerance=0.2)
+    settings = SimpleNamespace(kinds=("finite",), tolerance=0.2, asked="any", kind="any")
     plain = {"spectrum": None, "staircase": [], "continuous": None, "settings": settings, "finite": (), "remarks": []}
     return SimpleNamespace(**plain | {"trivial": [], "algebra": None} | options)
 

@@ -26,7 +26,15 @@ def told(found: Found) -> str:
         parts.append("Finite: " + "; ".join(str(step) for step in finite) + ".")
     elif "finite" in found.settings.kinds or "grid" in found.settings.kinds:
         parts.append("No finite symmetry established.")
+    if found.settings.asked == "auto" and found.settings.kind == "same" and not (finite or _leads(found)):
+        parts.append("Outputs, as many as inputs, were taken to move as these do: outputs 'any' looks for other ways.")
     return " ".join(part for part in parts if part)
+
+
+def _leads(found: Found) -> bool:
+    """Whether there are continuous symmetries, or nothing can be told of them."""
+    lie = found.continuous
+    return lie is not None and (lie.leading is not None or any(one.stops for one in lie.trivial))
 
 
 def _continuous(found: Found) -> str:

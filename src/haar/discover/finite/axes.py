@@ -119,7 +119,7 @@ def _moved_outputs(
         return ("same", out_axis) if fits else ("invariant", -1)
     if len(out_shape) != 1:
         return "invariant", -1
-    if outputs == "auto" and fits:
+    if outputs == "auto" and fits and shape[axis] > 1:
         return "same", -1
     return _anyhow(out_shape[0], one_stays=outputs == "auto"), -1
 
