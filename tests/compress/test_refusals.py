@@ -148,7 +148,7 @@ def test_what_a_model_says_of_a_batch_in_our_words_comes_through():
 
 def test_memory_that_is_used_up_is_no_fault_of_the_batch():
     class Hungry(nn.Linear):
-        def forward(self, x):
+        def forward(self, _):
             raise torch.OutOfMemoryError("tried to allocate 80 GiB")
 
     with pytest.raises(torch.OutOfMemoryError, match="tried to allocate 80 GiB"):
