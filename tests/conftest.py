@@ -6,10 +6,8 @@ import collections
 import dataclasses
 import functools
 import gc
-import importlib
 import inspect
 import math
-import pkgutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -109,23 +107,6 @@ def unchecked_annotations() -> Iterator[None]:
     jaxtyping.config.update("jaxtyping_disable", True)
     yield
     jaxtyping.config.update("jaxtyping_disable", False)
-
-
-@pytest.fixture
-def changing_records():
-    """Names of the dataclasses of a package whose fields can be set anew."""
-
-    def names(package):
-        root = importlib.import_module(package)
-        found = [
-            root,
-            *(importlib.import_module(one.name) for one in pkgutil.walk_packages(root.__path__, f"{package}.")),
-        ]
-        made = {value for module in found for value in vars(module).values() if dataclasses.is_dataclass(value)}
-        own = [one for one in made if inspect.isclass(one) and one.__module__.startswith(package)]
-        return {one.__name__ for one in own if not one.__dataclass_params__.frozen}
-
-    return names
 
 
 class Told:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import builtins
 import dis
+import functools
 from collections import defaultdict
 from collections.abc import Iterator
 from fnmatch import fnmatchcase
@@ -30,6 +31,34 @@ WIDE = {
     "audit/share.py Share": "what crosses a process border, field by field; an audit makes it and nobody writes it out",
     "systems/claim.py *": "a row of the table of claims: each field is a column of the report, given by name",
     "nn/convolution.py Conv": "torch.nn.Conv2d's arguments under torch's names, with the representations for channels",
+}
+#: Functions that take an argument by its place only, and why.
+BY_PLACE = {
+    "training/checkpoint.py load_state_dict": "children of torch's classes call it by several names",
+    "systems/group_averaging/surrogates/windows.py __getitem__": "as torch's datasets",
+}
+#: Dataclasses whose fields are set anew, and why: what was found or told stays as it was.
+CHANGING = {
+    "audit/share.py Share": "sums that grow with every batch",
+    "average/planner.py _Known": "what trials have told so far",
+    "compress/evaluation.py Evaluation": "works out what its metrics need",
+    "discover/finite/near_search.py NearSearch": "a search, from step to step",
+    "discover/finite/search.py Search": "a search, from step to step",
+    "discover/grid_fields.py GridFields": "says what it has left out",
+    "moments/dense.py DenseState": "moments, from layer to layer",
+    "moments/orbit_backend.py OrbitState": "moments, from layer to layer",
+    "moments/program.py Program": "a list of steps that is being built",
+    "relax/duals/cooper_solver.py Cooper": "multipliers, from step to step",
+    "relax/duals/damped.py Damped": "multipliers, from step to step",
+    "relax/duals/paper.py Paper": "multipliers, from step to step",
+    "relax/duals/ridge.py Ridge": "multipliers, from step to step",
+    "relax/duals/solver.py Solver": "multipliers, from step to step",
+    "relax/duals/solver.py Variables": "multipliers, from step to step",
+    "systems/adaptive_constrained_equivariance/trial.py Arm": "its setting is one of several that are tried",
+    "systems/constitutive/hosts/newton.py Solution": "its host completes it",
+    "systems/constitutive/hosts/skfem.py Body": "works out its basis",
+    "systems/dynamic_sparse_training/control.py Agent": "works out its pairs of networks",
+    "tracing/recording.py Recorded": "its shape is known after the step",
 }
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
@@ -60,13 +89,19 @@ def circles(graph: dict[str, set[str]]) -> list[list[str]]:
     return [files for files in sets if len(files) > 1]
 
 
-def functions() -> Iterator[tuple[str, Function, list[ast.stmt]]]:
+@functools.cache
+def functions() -> list[tuple[str, Function, list[ast.stmt]]]:
     """Every function with its place and its body without the docstring."""
-    for path in FILES:
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, Function):
-                body = node.body[1:] if ast.get_docstring(node) is not None else node.body
-                yield f"{path.relative_to(SOURCE)}:{node.lineno} {node.name}", node, body
+    return [
+        (
+            f"{path.relative_to(SOURCE)}:{node.lineno} {node.name}",
+            node,
+            node.body[1:] if ast.get_docstring(node) is not None else node.body,
+        )
+        for path in FILES
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, Function)
+    ]
 
 
 def branches(function: Function) -> int:
@@ -110,6 +145,21 @@ def test_no_body_is_written_twice():
 def test_a_file_holds_one_idea():
     long = {str(path.relative_to(SOURCE)): len(path.read_text(encoding="utf-8").splitlines()) for path in FILES}
     assert {name: lines for name, lines in long.items() if lines > LONGEST_FILE} == {}
+
+
+def test_what_was_found_does_not_change():
+    changing = set()
+    for path in FILES:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            marks = [ast.unparse(each) for each in node.decorator_list] if isinstance(node, ast.ClassDef) else []
+            if any(mark.startswith("dataclass") and "frozen=True" not in mark for mark in marks):
+                changing.add(f"{path.relative_to(SOURCE)} {node.name}")
+    assert changing == set(CHANGING)
+
+
+def test_arguments_can_be_given_by_name():
+    places = [(place.split(":")[0], node.name) for place, node, _ in functions() if node.args.posonlyargs]
+    assert {f"{path} {name}" for path, name in places} == set(BY_PLACE)
 
 
 def test_a_function_can_be_read_in_one_go():

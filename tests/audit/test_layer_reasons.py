@@ -110,3 +110,14 @@ def test_an_audit_on_nodes_tells_the_reason():
 
 def test_what_is_no_tensor_has_no_geometry():
     assert reason_for(nn.ReLU(), None) == ""
+
+
+@pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning")  # torch's advice to export instead
+@pytest.mark.parametrize("scripted", [True, False])
+def test_what_takes_no_hooks_is_audited_as_a_whole_and_that_is_told(scripted):
+    x = torch.randn(4, 1, 6, 6, generator=torch.Generator().manual_seed(0))
+    model = nn.Sequential(nn.Conv2d(1, 1, 3, padding=1), nn.Tanh())
+    told = "A module of TorchScript takes no hooks: its layers were not looked into."
+    report = audit(torch.jit.trace(model, x) if scripted else model, Symmetry.of_fields(dihedral(4), "p"), x)
+    assert report.remarks == ([told] if scripted else [])
+    assert [layer.name for layer in report.layers] == ([] if scripted else ["0", "1"])

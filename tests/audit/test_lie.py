@@ -206,6 +206,29 @@ def test_of_a_mixed_group_the_lie_factor_is_asked_for():
             lie_defects(lambda x: x, symmetry, torch.zeros(2))
 
 
+@pytest.mark.parametrize("dtype", [torch.complex128, torch.complex64], ids=str)
+def test_complex_inputs_turn_too(dtype, generator):
+    x = torch.randn(6, 2, generator=generator, dtype=torch.complex128).to(dtype)
+    stretch = torch.tensor([1.0, 3.0], dtype=dtype)
+    real = torch.cat([x.real, x.imag])  # what is linear does to both parts what it does to one
+    eps = torch.finfo(dtype).eps
+    (turned,) = lie_defects(lambda v: v * v.abs().square().sum(-1, keepdim=True), rotations(VECTOR), x)
+    assert turned.relative < 20 * eps
+    (exact,) = lie_defects(lambda v: v * stretch, rotations(VECTOR), x)
+    (parts,) = lie_defects(lambda v: v * stretch.real, rotations(VECTOR), real)
+    assert exact.relative == pytest.approx(parts.relative, rel=20 * eps)
+    (found,) = lie_defects(lambda v: v * stretch, rotations(VECTOR), x, differences=True)
+    assert found.step == pytest.approx(eps ** (1 / 3))
+    assert abs(found.relative - exact.relative) < 4 * found.error
+
+
+def test_differences_of_what_only_whole_numbers_decide_take_the_step_of_double_precision():
+    model = lambda k: torch.nn.functional.one_hot(k, 2).double()  # noqa: E731
+    (found,) = lie_defects(model, rotations(Invariant(PLANE)), torch.tensor([0, 1, 1]), differences=True)
+    assert found.step == pytest.approx(torch.finfo(torch.float64).eps ** (1 / 3))
+    assert found.relative == pytest.approx(1.0, abs=4 * found.error)  # it points where it did, whoever turns
+
+
 def test_complex_outputs_are_measured_in_both_their_parts():
     group = SO(3)
     symmetry = Symmetry(group, Vector(Defining(group)), Invariant(group))

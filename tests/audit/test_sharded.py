@@ -60,11 +60,12 @@ def options(kind):
     }[kind]
 
 
-def share(rank, folder, kind):
+def share(rank, folder, kind, watch):
     given, told = options(kind)
     with Ranks() as ranks:
-        report = audit(Model(), SYMMETRY, given, fabric=ranks, **told)
-    Path(folder, f"{rank}.json").write_text(json.dumps(report.to_dict()))
+        report = audit(Model(), SYMMETRY, given, fabric=ranks, watch=watch, **told)
+    done = [watch.steps, sum(total for _, total in watch.stages)]
+    Path(folder, f"{rank}.json").write_text(json.dumps([report.to_dict(), watch.stages, done]))
 
 
 def leaves(tree, path=""):
@@ -87,13 +88,17 @@ CASES = [(1, "tensors"), (3, "tensors"), (3, "trajectories"), (2, "some"), (3, "
 
 
 @pytest.mark.parametrize(("world", "kind"), [*CASES, (2, "elements")])
-def test_several_processes_audit_as_one(in_processes, tmp_path, world, kind):
-    in_processes(world, share, kind)
-    found = [json.loads((tmp_path / f"{rank}.json").read_text()) for rank in range(world)]
+def test_several_processes_audit_as_one(in_processes, tmp_path, told, world, kind):
+    in_processes(world, share, kind, told())
+    kept = [json.loads((tmp_path / f"{rank}.json").read_text()) for rank in range(world)]
+    found, stages, steps = zip(*kept, strict=True)
+    assert [each[-1] == ["layers and conventions", 1] for each in stages] == [True] + [False] * (world - 1)
+    assert all(len(each) > 0 for each in stages)
+    assert all(taken == promised for taken, promised in steps)
     assert all(other == found[0] for other in found)  # bit for bit
-    given, told = options(kind)
-    told.pop("shard", None)
-    assert_same(found[0], json.loads(json.dumps(audit(Model(), SYMMETRY, given, **told).to_dict())))
+    given, others = options(kind)
+    others.pop("shard", None)
+    assert_same(found[0], json.loads(json.dumps(audit(Model(), SYMMETRY, given, **others).to_dict())))
     assert found[0]["conventions"] is not None
 
 
@@ -151,7 +156,8 @@ REFUSED = {
     "tensors": "processes: expected at most as many as there are samples, 2, got 3; start fewer, or divide the",
     "elements": "processes: expected at most as many as there are elements, 2, got 3; start fewer",
     "shuffled": "data: expected a loader in one order, the same on every process, got one with a RandomSampler",
-    "stream": "data: expected batches whose number is known, to be divided among processes, got tuple_iterator",
+    "stream": "data: expected batches whose number is known, to be divided among processes, got tuple_iterator "
+    "without a length; read another part on each process, then Audit(...).run(part).gather()",
 }
 
 

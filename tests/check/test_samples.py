@@ -73,7 +73,3 @@ def test_what_is_no_sample_is_refused_by_name(data, words):
 def test_one_unit_cannot_be_divided():
     with pytest.raises(ArgumentError, match=r"data: expected at least two independent .*got 6 rows of one; give more"):
         Samples.of((X, None, torch.zeros(6))).halves(0)
-
-
-def test_what_was_found_does_not_change(changing_records):
-    assert changing_records("haar.check") == set()

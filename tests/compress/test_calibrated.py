@@ -232,10 +232,6 @@ def test_what_is_no_metric_is_refused(perceptron, pairs, one, words):
         sweep(perceptron, "magnitude", {"mine": one}, pairs, levels=[0.5], draws=0)
 
 
-def test_what_was_found_does_not_change(changing_records):
-    assert changing_records("haar.compress") == {"Evaluation"}
-
-
 @pytest.mark.parametrize(("rows", "into"), [(7, 4), (3, 5)])
 def test_the_spectrum_of_inputs_is_theirs(rows, into):
     x = torch.randn(rows, into, generator=torch.Generator().manual_seed(0), dtype=torch.float64)

@@ -146,6 +146,15 @@ def test_what_a_model_says_of_a_batch_in_our_words_comes_through():
         batch_of(torch.zeros(2, 8)).run(nn.Linear(3, 1))
 
 
+def test_memory_that_is_used_up_is_no_fault_of_the_batch():
+    class Hungry(nn.Linear):
+        def forward(self, _):
+            raise torch.OutOfMemoryError("tried to allocate 80 GiB")
+
+    with pytest.raises(torch.OutOfMemoryError, match="tried to allocate 80 GiB"):
+        batch_of(torch.zeros(2, 8)).run(Hungry(8, 1))
+
+
 def test_metrics_of_what_was_not_kept(perceptron, pairs):
     batch = batches_of(pairs)[0]
     for name in ("drift", "kl"):

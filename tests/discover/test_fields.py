@@ -222,6 +222,32 @@ def test_fields_of_space_have_the_algebra_of_rotations_and_are_told_in_few_words
     )
 
 
+@pytest.mark.parametrize(
+    ("weights", "words"),
+    [
+        ({0: 1.0, 1: 0.021}, "+ 1 d0 +0.021 1 d1"),
+        ({0: 1.0, 1: 0.019}, "+ 1 d0"),
+        ({0: 1.0049, 1: 0.9949}, "+ 1 d0 +0.995 1 d1"),
+        ({0: 1.0051}, "+1.01 1 d0"),
+        ({0: -1.0, 2: -0.5}, "-1 1 d0 -0.5 x0 d0"),
+    ],
+)
+def test_what_is_small_is_not_told_and_what_is_nearly_one_is_told_as_one(weights, words):
+    problem, _, court = judged(scalar, fields=Monomials(1))
+    assert problem.names[:3] == ["1 d0", "1 d1", "x0 d0"]
+    column = torch.zeros(len(problem.names), 1, dtype=F64)
+    for place, weight in weights.items():
+        column[place] = weight
+    assert court.named(column) == words
+
+
+def test_twelve_terms_of_a_generator_are_told():
+    problem, _, court = judged(scalar, fields=Monomials(3))
+    assert len(problem.names) > 13
+    told = court.named(torch.full((len(problem.names), 1), 2.0, dtype=F64))
+    assert told == " ".join(f"+2 {name}" for name in problem.names[:12])
+
+
 def grid(size=16):
     at = torch.arange(size, dtype=F64)
     return at, torch.sin(2 * math.pi * at / size)[None, None, :, None].expand(2, 1, size, 12).clone()

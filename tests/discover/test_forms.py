@@ -6,6 +6,8 @@ import pytest
 import torch
 
 from haar.discover import discover
+from haar.discover.forms import kept_form
+from haar.groups.algebra import LieAlgebra
 
 F64 = torch.float64
 
@@ -58,3 +60,15 @@ def test_compact_algebras_and_none_keep_no_indefinite_form():
     for found in (round_one, none):
         assert found.form is None
         assert found.form_in_words == ""
+
+
+def test_two_generators_may_keep_one_form_and_one_keeps_none_that_is_told():
+    boost, null = torch.zeros(2, 3, 3, dtype=F64)
+    boost[0, 1] = boost[1, 0] = 1.0
+    null[0, 2] = null[2, 0] = null[1, 2] = 1.0
+    null[2, 1] = -1.0
+    both = torch.stack([boost, null])
+    form = kept_form(LieAlgebra(both), both)
+    torch.testing.assert_close(form, torch.diag(torch.tensor([1.0, -1, -1], dtype=F64)), rtol=0, atol=1e-9)
+    alone = boost[None, :2, :2]
+    assert kept_form(LieAlgebra(alone), alone) is None

@@ -227,7 +227,3 @@ def test_a_constant_may_vary_by_a_hundred_roundings(spread, stops):
     assert (found is not None) is stops
     if stops:
         assert (found.kind, found.count, found.stops) == ("constant", 0, True)
-
-
-def test_what_was_found_does_not_change(changing_records):
-    assert changing_records("haar.discover") == {"GridFields", "NearSearch", "Search", "_Search"}

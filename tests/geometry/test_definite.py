@@ -42,7 +42,3 @@ def test_what_is_no_metric_is_named_with_its_point():
         check_metric(good[:1], points)
     with pytest.raises(ArgumentError, match="real values"):
         check_metric(good.long(), points)
-
-
-def test_what_was_found_does_not_change(changing_records):
-    assert changing_records("haar.geometry") == set()

@@ -110,6 +110,17 @@ def test_on_a_dark_page_paper_and_ink_change_places_and_colours_and_fields_stay(
     assert png(figure) == before
 
 
+def test_points_of_several_greys_keep_a_shade_each_on_a_dark_page():
+    figure = new_figure(3, 3)
+    axes = figure.subplots()
+    axes.set_axis_off()
+    axes.scatter([0, 1], [0, 1], c=["black", "0.9"], s=2000, marker="s")
+    (dark,) = inlined(figure, "dark")
+    paper, ink = np.array([0x1A, 0x1F, 0x29]), np.array([0xE6, 0xE9, 0xEF])
+    for shade in (ink, ink + (paper - ink) * 0.9):
+        assert (np.abs(dark[..., :3] - shade).max(-1) <= 1).sum() > 1000
+
+
 def test_a_field_and_words_on_it_are_the_same_on_both_pages():
     figure = new_figure(3, 3)
     axes = figure.subplots()

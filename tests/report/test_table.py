@@ -118,7 +118,3 @@ def test_numbers_are_not_broken_at_the_end_of_a_line():
     assert '<table class="judged">' in judged
     assert '<th class="verdict">verdict</th>' in judged
     assert '<td class="verdict">open</td>' in judged
-
-
-def test_what_was_found_does_not_change(changing_records):
-    assert changing_records("haar.report") == set()

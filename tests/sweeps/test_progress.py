@@ -263,7 +263,3 @@ def test_signals_are_what_they_were_before():
             assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
     finally:
         signal.signal(signal.SIGINT, before)
-
-
-def test_what_was_found_does_not_change(changing_records):
-    assert changing_records("haar.sweeps") == set()

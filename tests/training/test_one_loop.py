@@ -10,7 +10,7 @@ import haar
 SOURCE = Path(haar.__file__).parent
 TREES = {path.relative_to(SOURCE).as_posix(): ast.parse(path.read_text()) for path in sorted(SOURCE.rglob("*.py"))}
 #: Backward passes without a step: two that are timed, and one that sends gradients of shared weights on.
-NO_STEP = {"systems/sign_equivariance/particles.py", "check/relaxed.py", "relax/wrapping/sharing.py"}
+NO_STEP = {"systems/sign_equivariance/particles.py", "check/fine_tuned.py", "relax/wrapping/sharing.py"}
 
 
 def _called(tree, name):

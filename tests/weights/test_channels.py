@@ -42,7 +42,3 @@ def test_what_holds_of_one_holds_of_all_that_are_joined_with_it(hold, held, firs
     assert [getattr(classes, held)(one) is before for one in units] == [False, False, True]
     others = {"free", "signed", "scaled", "normed"} - {held}
     assert all(getattr(classes, other)(units[1]) is (other != "normed") for other in others)
-
-
-def test_what_was_found_does_not_change(changing_records):
-    assert changing_records("haar.weights") == set()

@@ -175,7 +175,7 @@ def lie_defects_anyway(
 
 def _step(inputs: Sequence[Any]) -> float:
     """The cube root of rounding: there it and the third derivative spoil a central difference alike."""
-    tensors = [x for x in pytree.tree_leaves(inputs) if isinstance(x, Tensor) and x.is_floating_point()]
+    tensors = [x for x in pytree.tree_leaves(inputs) if isinstance(x, Tensor) and _has_slope(x)]
     kinds = [torch.finfo(x.dtype).eps for x in tensors]
     return float(max(kinds, default=torch.finfo(torch.float64).eps) ** (1 / 3))
 
@@ -204,7 +204,11 @@ def _quotient(a: Any, b: Any, by: float) -> Any:
     """Of two leaves; whole numbers have no derivative."""
     if not isinstance(a, Tensor):
         return a
-    return (a - b) / by if a.is_floating_point() or a.is_complex() else torch.zeros_like(a)
+    return (a - b) / by if _has_slope(a) else torch.zeros_like(a)
+
+
+def _has_slope(x: Tensor) -> bool:
+    return x.is_floating_point() or x.is_complex()
 
 
 def _algebra_size(symmetry: Symmetry) -> int:
@@ -226,7 +230,7 @@ def _both_sides(
     symmetry.check_inputs(inputs)
     tangents = symmetry.map_inputs(lambda action, x: action.tangent(direction, x), inputs)
     flat, spec = pytree.tree_flatten(inputs)
-    places = [k for k, x in enumerate(flat) if isinstance(x, Tensor) and x.is_floating_point()]
+    places = [k for k, x in enumerate(flat) if isinstance(x, Tensor) and _has_slope(x)]
     flat_tangents = pytree.tree_leaves(tangents)
     forms: list[Any] = []
 

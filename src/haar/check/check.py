@@ -13,7 +13,8 @@ from haar.check.answer import answerable
 from haar.check.budget import Budget
 from haar.check.checked import Check, Spoken
 from haar.check.measured import Measured, measure
-from haar.check.relaxed import Relaxed, relaxed
+from haar.check.relaxed import Relaxed
+from haar.check.relaxing import relaxing
 from haar.check.repair import Repair, carry_out, confirmed
 from haar.check.samples import Samples, check_moving
 from haar.data.molecules.structure_rows import as_rows
@@ -134,7 +135,7 @@ def check(
         measured = _measured(model, repair, held_out, options)
         repair = confirmed(repair, model, measured)
         if budget is not None:
-            told, repair = relaxed(repair, model, audited, (seen, held_out), budget, **options)
+            told, repair = relaxing(repair, model, audited, (seen, held_out), budget, **options)
             measured = _measured(model, repair, held_out, options) if told.kept else measured
     elif budget is not None:
         told = Relaxed(tried=False, kept=False, why=_NOTHING_TO_RELAX)

@@ -38,12 +38,12 @@ class Canonical:
     Attributes:
         state: The parameters, by name; an output head of its own among them.
         undetermined: What the canonical form could not decide, and why; empty if it decided everything.
-        model: A copy of the model with these parameters, if a model was given.
+        model: A copy of the model with these parameters.
     """
 
     state: dict[str, Tensor] = field(repr=False)
     undetermined: tuple[str, ...]
-    model: nn.Module | None = field(default=None, repr=False)
+    model: nn.Module = field(repr=False)
 
 
 def canonical(
@@ -71,10 +71,7 @@ def canonical(
         >>> bool(torch.allclose(same(x), model(x))), torch.equal(same[0].weight, model[0].weight)
         (True, False)
     """
-    found = canonical_form(model, example, action=action, residual=residual)
-    if found.model is None:
-        raise ArgumentError("model", expected="a torch.nn.Module", got=type(model).__name__)
-    return found.model
+    return canonical_form(model, example, action=action, residual=residual).model
 
 
 def canonical_form(

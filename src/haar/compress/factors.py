@@ -8,10 +8,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from haar.errors import ArgumentError
 from haar.weights import Gauge, Heads, ParameterAction, Rotation, Units, folded
 from haar.weights.heads import rotary_matrix
-from haar.weights.sites import SiteElement, random_invertible, random_orthogonal, random_scales
+from haar.weights.sites import SiteElement, random_factors, random_invertible, random_orthogonal
 
 State = Mapping[str, Tensor]
 #: Spread of the logarithms of random sizes, as far as in `haar.weights`.
@@ -99,7 +98,7 @@ def _order(site: object, generator: torch.Generator) -> SiteElement | None:
 def _scale(site: object, generator: torch.Generator) -> SiteElement | None:
     if not isinstance(site, Units) or site.scales == "none":
         return None
-    return site.element(torch.arange(site.count), random_scales(site.count, site.scales, generator, torch.float64))
+    return site.element(torch.arange(site.count), random_factors(site.count, site.scales, generator, torch.float64))
 
 
 def _same(site: Heads, **maps: Tensor) -> SiteElement:
@@ -111,9 +110,7 @@ def _values(kind: str) -> Draw:
         if not isinstance(site, Heads):
             return None
         made: Mapping[str, Callable[[], Tensor]] = {
-            "diagonal": lambda: torch.diag(
-                random_scales(site.size, "any", generator, torch.float64)  # type: ignore[arg-type]
-            ),
+            "diagonal": lambda: torch.diag(random_factors(site.size, "any", generator, torch.float64)),
             "orthogonal": lambda: random_orthogonal(site.size, generator),
             "invertible": lambda: random_invertible(site.size, generator),
         }
@@ -150,10 +147,7 @@ def _gains(action: ParameterAction, state: State, generator: torch.Generator) ->
         if not norm.readers:
             continue
         gain = moved[norm.gain]
-        drawn = random_scales(len(gain), "any", generator, torch.float64)
-        if drawn is None:
-            raise ArgumentError("action", expected="gains of a norm", got=norm.gain)
-        factor = drawn.to(gain)
+        factor = random_factors(len(gain), "any", generator, torch.float64).to(gain)
         moved[norm.gain] = gain * factor
         if norm.bias is not None:
             moved[norm.bias] = moved[norm.bias] * factor

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from haar.relax.duals.duals import Duals
 
 
-@dataclass
+@dataclass(frozen=True)
 class Relaxation:
     """What `relax` gives: train `model` with the loss ``duals.lagrangian(loss)``, and call ``duals.step()``.
 

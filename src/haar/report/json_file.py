@@ -77,7 +77,7 @@ def dumps(value: Any) -> str:
           ]
         }
     """
-    return json.dumps(plain(value), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    return json.dumps(plain(value), indent=2, ensure_ascii=False) + "\n"
 
 
 def write_json(path: str | os.PathLike[str], value: Any) -> Path:

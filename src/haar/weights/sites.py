@@ -198,8 +198,11 @@ def random_scales(
     count: int, scales: str, generator: torch.Generator, dtype: torch.dtype
 ) -> Float[Tensor, " count"] | None:
     """Random factors of a kind; None where there are none."""
-    if scales == "none":
-        return None
+    return None if scales == "none" else random_factors(count, scales, generator, dtype)
+
+
+def random_factors(count: int, scales: str, generator: torch.Generator, dtype: torch.dtype) -> Float[Tensor, " count"]:
+    """Random factors: ``"signs"``, ``"positive"`` ones, or ``"any"``."""
     signs = torch.randint(2, (count,), generator=generator).to(dtype) * 2 - 1
     if scales == "signs":
         return signs

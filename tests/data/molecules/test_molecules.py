@@ -327,10 +327,6 @@ def test_a_set_is_opened_by_name_or_file(tmp_path: Path) -> None:
         open_molecules(str(tmp_path / "b.npz"))
 
 
-def test_what_was_found_does_not_change(changing_records):
-    assert changing_records("haar.data.molecules") == set()
-
-
 @pytest.mark.usefixtures("unchecked_annotations")
 def test_sets_whose_parts_do_not_belong_together_are_refused(tmp_path: Path) -> None:
     one = two_bonds()

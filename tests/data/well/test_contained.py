@@ -115,6 +115,18 @@ def test_a_file_that_does_not_stand_for_itself_is_refused_by_name(path, make, me
         WellReader(path)
 
 
+def test_a_link_of_a_kind_that_no_library_defines_is_refused(path):
+    with h5py.File(path, "r+") as file:
+        file["strange"] = h5py.ExternalLink("secret.h5", "/x")
+    stored = bytearray(path.read_bytes())
+    # the link's message: its kind, 64 for one into another file, how long its name is, and the name
+    place = stored.index(b"\x40\x07strange")
+    stored[place] = 70
+    path.write_bytes(stored)
+    with pytest.raises(DataError, match=r"run\.hdf5: /strange is a link of a kind that HDF5 does not define"):
+        WellReader(path)
+
+
 @pytest.mark.parametrize("name", ["dimensions/time", "dimensions/x", "boundary_conditions/obstacle/mask"])
 def test_times_coordinates_and_masks_are_looked_at_too(path, name):
     with h5py.File(path, "r+") as file:

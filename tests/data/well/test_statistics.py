@@ -6,7 +6,17 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from haar.data.well import Statistics, StatisticsCollector, WellReader, compute_statistics
+from haar.actions import FieldSpec
+from haar.data.well import (
+    Axis,
+    Shared,
+    Statistics,
+    StatisticsCollector,
+    WellField,
+    WellReader,
+    WellWriter,
+    compute_statistics,
+)
 from haar.data.well.moments import Moments
 from haar.data.well.statistics import KEYS
 from haar.errors import DataError
@@ -78,6 +88,26 @@ def test_statistics_of_the_training_split(everything, way):
             if key in expected:
                 assert table[name].shape == (2,) * order
                 assert np.allclose(table[name], expected[key], rtol=1e-11, atol=1e-12), (key, name)
+
+
+def test_of_files_written_apart_what_is_shared_counts_for_every_trajectory(tmp_path):
+    whole = StatisticsCollector()
+    for number, (trajectories, level) in enumerate([(1, 0.0), (3, 4.0)]):
+        writer = WellWriter(
+            tmp_path / f"{number}.hdf5",
+            name="apart",
+            axes=[Axis.periodic_nodes("x", 4, length=1.0)],
+            fields=[FieldSpec("p"), WellField(FieldSpec("floor", role="constant"), sample_varying=False)],
+            times=[0.0, 1.0],
+            shared=Shared(fields={"floor": np.full(4, level)}),
+        )
+        with writer:
+            for _ in range(trajectories):
+                writer.append({"p": np.full((2, 4), level)})
+        whole.merge(writer.statistics)
+    found = whole.compute()
+    for name in ("p", "floor"):
+        assert (float(found.mean[name]), float(found.std[name])) == pytest.approx((3.0, 3.0**0.5))
 
 
 def test_changes_do_not_cross_trajectories():

@@ -98,6 +98,16 @@ def test_what_passes_is_screened_on_twelve_samples():
     assert [row.tolist() for row in found] == ([[1, 0, 2]] if worse else [[1, 2, 0], [1, 0, 2]])
 
 
+@pytest.mark.parametrize(("share", "sizes"), [(0.49, [12]), (0.51, [12, 30])])
+def test_of_many_those_that_twelve_samples_put_beyond_twice_the_level_are_not_run_on_all(share, sizes):
+    first = float(squares(leaning, X[:12], lambda x: x[:, [1, 0, 2]]).mean()) ** 0.5 / judged().spread
+    asked = []
+    judge = judged(lambda x: asked.append(len(x)) or leaning(x))
+    asked.clear()
+    assert judge.small([SWAP], share * first) == []
+    assert asked == sizes
+
+
 @pytest.mark.parametrize(("offset", "constant"), [(0.9e3, True), (1.1e3, False)])
 def test_a_constant_varies_by_a_thousand_roundings(offset, constant):
     eps = torch.finfo(F64).eps

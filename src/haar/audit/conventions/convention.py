@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from haar.actions import Field, FieldSpec, Layout, Symmetry
+from haar.actions import Action, Field, FieldSpec, Layout, Symmetry
 from haar.errors import ArgumentError
 from haar.groups import Group
 
@@ -57,11 +57,12 @@ class Reading:
                 way_out="make it by Symmetry.of_fields",
             )
         self.group: Group = symmetry.group
-        self.fields = found
-        self.layouts = tuple(_layout(field) for field in found)
+        self.fields = tuple(field for field, _ in found)
+        self.layouts = tuple(layout for _, layout in found)
         known = {spec.name: spec for layout in self.layouts for spec in layout.fields}
         self.specs: list[FieldSpec] = list(known.values())
-        centring = set(found[0].centring) if not isinstance(found[0].centring, str) else {found[0].centring}
+        first = self.fields[0].centring
+        centring = {first} if isinstance(first, str) else set(first)
         self.uniform = len(centring) == 1
         parity = tuple((spec.name, spec.parity) for spec in self.specs)
         self.stated = Convention(centring.pop() if self.uniform else "mixed", parity)
@@ -105,28 +106,19 @@ class Reading:
         return back.index_select(axis, order)  # a reversal is its own inverse
 
 
-def fields_of(symmetry: Symmetry) -> tuple[Field, Field] | None:
-    """Input and output, if both are fields with names and channels, without internal factors."""
-    sides = (*symmetry.inputs, symmetry.outputs)
-    if len(sides) != 2:
+def fields_of(symmetry: Symmetry) -> tuple[tuple[Field, Layout], tuple[Field, Layout]] | None:
+    """Input and output with their layouts, if both are fields with names and channels, without internal factors."""
+    sides = [_named(side) for side in (*symmetry.inputs, symmetry.outputs)]
+    if len(sides) != 2 or symmetry.group.space_dim is None or symmetry.group.order is None:
         return None
     first, second = sides
-    if not isinstance(first, Field) or not isinstance(second, Field):
-        return None
-    plain = all(one.layout is not None and one.offset is None and one.channels is not None for one in (first, second))
-    if not plain or symmetry.group.space_dim is None or symmetry.group.order is None:
-        return None
-    same = all(one.rep.dim == _layout(one).channels for one in (first, second))
-    return (first, second) if same else None
+    return None if first is None or second is None else (first, second)
 
 
-def _layout(field: Field) -> Layout:
-    layout = field.layout
-    if layout is None:
-        raise ArgumentError(
-            "symmetry", expected="fields with names", got="fields without", way_out="Symmetry.of_fields"
-        )
-    return layout
+def _named(side: Action) -> tuple[Field, Layout] | None:
+    if not isinstance(side, Field) or side.layout is None or side.offset is not None or side.channels is None:
+        return None
+    return (side, side.layout) if side.rep.dim == side.layout.channels else None
 
 
 def _order(layout: Layout, backwards: frozenset[str]) -> Tensor:

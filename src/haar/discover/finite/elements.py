@@ -126,7 +126,7 @@ def elements(
     return Elements(found, said, evaluation.rows)
 
 
-@dataclass
+@dataclass(frozen=True)
 class _Search:
     """The search along one axis."""
 

@@ -92,7 +92,7 @@ PLAN = "plan.json"
 _AFTERWARDS = frozenset({"every", "draws", "level", "accumulate"})
 
 
-@dataclass
+@dataclass(frozen=True)
 class RelaxTask:
     """Everything that a plan names, made.
 

@@ -17,7 +17,7 @@ from haar.training import Plan, Run
 REPORTED = ("auc", "accuracy", "mse")
 
 
-@dataclass
+@dataclass(frozen=True)
 class Training:
     """How a run went.
 
