@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -185,6 +186,14 @@ def test_every_built_recipe_is_a_recipe():
             assert {"quick", "full"} <= set(recipe.presets) == set(recipe.default_seeds)
             for preset in recipe.presets.values():
                 assert json.loads(json.dumps(preset)) == preset
+
+
+@pytest.mark.parametrize("name", [system.name for system in SYSTEMS])
+def test_sources_are_what_a_reader_has(name):
+    """A section is one of a paper that is named; of our own runs nobody has one, nor anybody's notes."""
+    for claim in load_recipe(name).claims:
+        assert claim.source.strip(), claim.name
+        assert not re.search(r"\bspec\b|\bour\b[^;]*\bsection\b", claim.source), (claim.name, claim.source)
 
 
 def test_an_unknown_system_gets_the_nearest_name():

@@ -9,7 +9,7 @@ from haar.systems.claim import Claim, over
 
 Measures = Mapping[str, Any]
 _GLMC = "GLMC, table 2"
-_OWN = "our trial, section 8"
+_OWN = "our first run"
 #: Names of the transformers.
 NAMES = {"llama": "Llama", "gpt2": "GPT-2", "vit": "ViT"}
 
@@ -137,7 +137,7 @@ CLAIMS = (
     Claim(
         "perceptrons: weights",
         "weight matching leaves at most 0.05 of the barrier of plain averages (ratio)",
-        "Git Re-Basin; our trial, section 8: 0.01",
+        f"Git Re-Basin; {_OWN}: 0.01",
         lambda m: height(widest(m), "weights") / height(widest(m), "vanilla"),
         at_most=0.05,
         part="perceptrons",
@@ -162,7 +162,7 @@ CLAIMS = (
     Claim(
         "perceptrons: planted elements",
         "a perceptron whose units were exchanged is found again (relative distance)",
-        "our trial, section 8",
+        _OWN,
         lambda m: over(m, lambda pair: pair["planted"]),
         at_most=1e-5,
         every=True,
