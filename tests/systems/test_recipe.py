@@ -196,6 +196,17 @@ def test_sources_are_what_a_reader_has(name):
         assert not re.search(r"\bspec\b|\bour\b[^;]*\bsection\b", claim.source), (claim.name, claim.source)
 
 
+@pytest.mark.parametrize("name", [system.name for system in SYSTEMS])
+def test_no_two_claims_read_alike(name):
+    """Reports and pages show a claim by its words; one that begins with dots goes on from the last that does not."""
+    whole, told = "", []
+    for claim in load_recipe(name).claims:
+        goes_on = claim.claim.startswith("...")
+        told.append((f"{whole} {claim.claim}" if goes_on else claim.claim, str(claim.bound)))
+        whole = whole if goes_on else claim.claim
+    assert {words for words in told if told.count(words) > 1} == set()
+
+
 def test_an_unknown_system_gets_the_nearest_name():
     with pytest.raises(ArgumentError, match=r"NAME: expected the name of a system, got 'group-average'; did you mean"):
         find_system("group-average")
