@@ -15,6 +15,7 @@ from haar.report import Section, Table
 from haar.report.drawing import new_figure
 from haar.systems import SYSTEMS, find_system
 from haar.systems.claim import Claim
+from haar.systems.experiment import options
 from haar.systems.recipe import Recipe, load_recipe
 from haar.systems.runner import content_hash, reproduce
 from haar.watch import Unwatched
@@ -186,6 +187,27 @@ def test_every_built_recipe_is_a_recipe():
             assert {"quick", "full"} <= set(recipe.presets) == set(recipe.default_seeds)
             for preset in recipe.presets.values():
                 assert json.loads(json.dumps(preset)) == preset
+
+
+class Understood(Exception):  # noqa: N818 - no error: what is waited for
+    """A preset has passed."""
+
+
+@pytest.mark.parametrize("name", [system.name for system in SYSTEMS])
+def test_every_preset_is_understood_to_the_last_word_before_anything_is_measured(name, tmp_path, monkeypatch):
+    recipe = load_recipe(name)
+
+    def understood(kind, preset):
+        options(kind, preset)
+        raise Understood
+
+    monkeypatch.setattr(sys.modules[recipe.measure.__module__], "options", understood)
+    for preset in recipe.presets.values():
+        with pytest.raises(Understood):
+            recipe.measure(preset, 0, tmp_path, Unwatched())
+        with pytest.raises(ArgumentError, match="got 'nowhere'"):
+            recipe.measure({**preset, "nowhere": 1}, 0, tmp_path, Unwatched())
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("name", [system.name for system in SYSTEMS])
