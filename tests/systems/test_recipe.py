@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -14,6 +15,7 @@ from haar.report import Section, Table
 from haar.report.drawing import new_figure
 from haar.systems import SYSTEMS, find_system
 from haar.systems.claim import Claim
+from haar.systems.experiment import options
 from haar.systems.recipe import Recipe, load_recipe
 from haar.systems.runner import content_hash, reproduce
 from haar.watch import Unwatched
@@ -185,6 +187,46 @@ def test_every_built_recipe_is_a_recipe():
             assert {"quick", "full"} <= set(recipe.presets) == set(recipe.default_seeds)
             for preset in recipe.presets.values():
                 assert json.loads(json.dumps(preset)) == preset
+
+
+class Understood(Exception):  # noqa: N818 - no error: what is waited for
+    """A preset has passed."""
+
+
+@pytest.mark.parametrize("name", [system.name for system in SYSTEMS])
+def test_every_preset_is_understood_to_the_last_word_before_anything_is_measured(name, tmp_path, monkeypatch):
+    recipe = load_recipe(name)
+
+    def understood(kind, preset):
+        options(kind, preset)
+        raise Understood
+
+    monkeypatch.setattr(sys.modules[recipe.measure.__module__], "options", understood)
+    for preset in recipe.presets.values():
+        with pytest.raises(Understood):
+            recipe.measure(preset, 0, tmp_path, Unwatched())
+        with pytest.raises(ArgumentError, match="got 'nowhere'"):
+            recipe.measure({**preset, "nowhere": 1}, 0, tmp_path, Unwatched())
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", [system.name for system in SYSTEMS])
+def test_sources_are_what_a_reader_has(name):
+    """A section is one of a paper that is named; of our own runs nobody has one, nor anybody's notes."""
+    for claim in load_recipe(name).claims:
+        assert claim.source.strip(), claim.name
+        assert not re.search(r"\bspec\b|\bour\b[^;]*\bsection\b", claim.source), (claim.name, claim.source)
+
+
+@pytest.mark.parametrize("name", [system.name for system in SYSTEMS])
+def test_no_two_claims_read_alike(name):
+    """Reports and pages show a claim by its words; one that begins with dots goes on from the last that does not."""
+    whole, told = "", []
+    for claim in load_recipe(name).claims:
+        goes_on = claim.claim.startswith("...")
+        told.append((f"{whole} {claim.claim}" if goes_on else claim.claim, str(claim.bound)))
+        whole = whole if goes_on else claim.claim
+    assert {words for words in told if told.count(words) > 1} == set()
 
 
 def test_an_unknown_system_gets_the_nearest_name():

@@ -12,7 +12,7 @@ from haar.errors import ArgumentError
 from haar.groups import cyclic, symmetric
 from haar.intertwiners import OrbitIntertwiners, intertwiners
 from haar.systems.claim import judge
-from haar.systems.intertwiners import exactness
+from haar.systems.intertwiners import exactness, protocol
 from haar.systems.intertwiners.claims import CLAIMS
 from haar.systems.intertwiners.exactness import check_pair
 from haar.systems.intertwiners.learning import AUGMENTED, EQUIVARIANT, LINEAR, MEAN, Affine, learn
@@ -106,6 +106,17 @@ def test_a_seed_measures_pairs_times_and_every_network(measures):
         assert 0.8 < sizes[EQUAL_SIZE] / sizes[EQUIVARIANT] < 1.25
         assert sizes[EQUAL_WIDTH] == sizes[AUGMENTED] > 5 * sizes[EQUIVARIANT]
         assert cell["networks"][EQUIVARIANT]["defect"] < 1e-12 < 0.1 < cell["networks"][EQUAL_WIDTH]["defect"]
+
+
+def test_a_killed_run_goes_on_behind_the_last_part(tmp_path, monkeypatch):
+    first = measure(TINY, 0, tmp_path, Unwatched())
+    (tmp_path / "parts" / "flows-d4-4.json").unlink()
+    learned = []
+    for kept in ("check_pair", "timed"):
+        monkeypatch.setattr(protocol, kept, lambda *_: pytest.fail("a part that was kept is measured again"))
+    monkeypatch.setattr(protocol, "learn", lambda task, *a, **k: learned.append(task) or learn(task, *a, **k))
+    assert measure(TINY, 0, tmp_path, Unwatched()) == first
+    assert learned == ["flows, D4"]
 
 
 def test_a_seed_measures_what_it_did(measures, as_recorded):

@@ -32,7 +32,8 @@ MOVING = "straight on"
 def _scores(part: str, beta: float, where: str, reported: str = "") -> Claim:
     return Claim(
         f"the score test sees the break, {where}",
-        f"power: at beta = {beta:g} the score test of strict networks' last layers rejects (p <= 0.05) in most runs",
+        f"power: at beta = {beta:g} the score test of strict networks' last layers rejects (p <= 0.05) in most runs, "
+        f"{where}",
         OURS,
         lambda part: rejected(part, beta),
         at_least=0.5,

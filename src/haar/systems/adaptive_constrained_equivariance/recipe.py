@@ -1,4 +1,4 @@
-"""The reproduction: presets, claims, tables and figures (protocol of section 9; arXiv 2505.13631)."""
+"""The reproduction: presets, claims, tables and figures (arXiv 2505.13631, by the protocol of docs/constrained.md)."""
 
 from __future__ import annotations
 

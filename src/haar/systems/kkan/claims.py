@@ -81,7 +81,7 @@ CLAIMS = (
     *(
         Claim(
             f"baseline: {name}",
-            "KKAN is better than the mean of the function (ratio of errors)",
+            f"{name}: KKAN is better than the mean of the function (ratio of errors)",
             "baseline",
             lambda m: _of(_error(m["networks"], "KKAN"), m["constant"]),
             at_most=0.5,
@@ -190,7 +190,7 @@ CLAIMS = (
     *(
         Claim(
             f"{name}: baseline",
-            "KKAN's better solution is nearer to the right one than zero is (relative error)",
+            f"{name}: KKAN's better solution is nearer to the right one than zero is (relative error)",
             "baseline",
             lambda m: _of(_least(m["KKAN"]), 1.0),
             at_most=0.5,
@@ -201,7 +201,8 @@ CLAIMS = (
     *(
         Claim(
             f"{name}: comparable",
-            "KKAN's better solution, with attention or without, is at most twice as wrong as a tuned network's (ratio)",
+            f"{name}: KKAN's better solution, with attention or without, is at most twice as wrong as a tuned "
+            "network's (ratio)",
             _PAPER,
             lambda m: _of(_least(m["KKAN"]), _least(m["tuned perceptron"])),
             at_most=2.0,

@@ -9,7 +9,7 @@ from haar.systems.claim import Claim, over
 
 Measures = Mapping[str, Any]
 _PART = "mixtures"
-_TRIAL = "our trial, section 8 (d)"
+_TRIAL = "our first run"
 
 
 def chosen(pair: Measures) -> float:

@@ -9,7 +9,7 @@ from haar.systems.claim import Claim, over
 
 Measures = Mapping[str, Any]
 _GLMC = "GLMC, table 2"
-_OWN = "our trial, section 8"
+_OWN = "our first run"
 #: Names of the transformers.
 NAMES = {"llama": "Llama", "gpt2": "GPT-2", "vit": "ViT"}
 
@@ -46,19 +46,22 @@ def _ladder(name: str, part: tuple[str, str]) -> tuple[Claim, ...]:
     )
     told = {
         "permutations": (
-            "matching by permutations lowers the barrier of plain averages (ratio)",
+            f"{name}: matching by permutations lowers the barrier of plain averages (ratio)",
             _GLMC,
             ratio(rung("permutation"), rung("vanilla")),
             1.0,
         ),
         "rotations": (
-            "matching by orthogonal maps lowers it further (ratio to permutations)",
+            f"{name}: matching by orthogonal maps lowers it further than permutations (ratio)",
             _GLMC,
             ratio(rung("orthogonal"), rung("permutation")),
             1.0,
         ),
         "learned rotations": (
-            "learned orthogonal maps have at most half the least barrier of matched ones and learned permutations",
+            (
+                f"{name}: learned orthogonal maps have at most half the least barrier of matched ones and learned "
+                "permutations"
+            ),
             f"{_GLMC}: 0.02 to 0.42; {_OWN}",
             least,
             0.5,
@@ -80,14 +83,14 @@ def _exact(name: str, part: tuple[str, str]) -> tuple[Claim, ...]:
     """What holds of every pair to rounding."""
     told = {
         "no function is changed": (
-            "an aligned network's outputs are its own (largest relative change, double precision)",
+            f"{name}: an aligned network's outputs are its own (largest relative change, double precision)",
             "by construction",
             "moved",
             1e-10,
         ),
         "single precision": ("... and in the precision that it was trained in", "rounding", "moved_single", 1e-4),
         "planted elements": (
-            "a network moved by a random element of its whole symmetry is found again (relative distance)",
+            f"{name}: a network moved by a random element of its whole symmetry is found again (relative distance)",
             _OWN,
             "planted",
             1e-5,
@@ -108,7 +111,7 @@ def _transformer(key: str) -> tuple[Claim, ...]:
     name, part = NAMES[key], ("transformers", key)
     learned = Claim(
         f"{name}: it has learned",
-        "both networks are better than the best answer that does not look at the input (loss over its loss)",
+        f"{name}: both networks are better than the best answer that does not look at the input (loss over its loss)",
         "baseline",
         worse_over_baseline,
         at_most=0.9,
@@ -137,7 +140,7 @@ CLAIMS = (
     Claim(
         "perceptrons: weights",
         "weight matching leaves at most 0.05 of the barrier of plain averages (ratio)",
-        "Git Re-Basin; our trial, section 8: 0.01",
+        f"Git Re-Basin; {_OWN}: 0.01",
         lambda m: height(widest(m), "weights") / height(widest(m), "vanilla"),
         at_most=0.05,
         part="perceptrons",
@@ -162,7 +165,7 @@ CLAIMS = (
     Claim(
         "perceptrons: planted elements",
         "a perceptron whose units were exchanged is found again (relative distance)",
-        "our trial, section 8",
+        _OWN,
         lambda m: over(m, lambda pair: pair["planted"]),
         at_most=1e-5,
         every=True,

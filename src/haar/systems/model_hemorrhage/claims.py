@@ -233,21 +233,21 @@ def _gauges() -> tuple[Claim, ...]:
     for key, label in {"llama": "Llama, grouped queries", "gpt2": "GPT-2 with ReLU"}.items():
         part = ("gauge", key)
         rows = {
-            "zeros": ("methods that are to see no monomial gauge see none", _TABLE, zeros(_INVARIANT), _ZERO),
+            "zeros": (f"{label}: methods that are to see no monomial gauge see none", _TABLE, zeros(_INVARIANT), _ZERO),
             "zeros, factors of data": (
-                "low rank by data sees neither gains nor orthogonal maps",
+                f"{label}: low rank by data sees neither gains nor orthogonal maps",
                 _TABLE,
                 zeros(_INVARIANT_SOLVED),
                 _SOLVED,
             ),
             "canonical": (
-                "copies brought to the canonical gauge give one compressed function, whatever the method",
+                f"{label}: copies brought to the canonical gauge give one compressed function, whatever the method",
                 "our trial: 2e-14, 7e-10 for factors of data",
                 lambda m: max(map(float, m["canonical"].values())),
                 1e-8,
             ),
             "nothing moved": (
-                "the copies are one function before they are compressed",
+                f"{label}: the copies are one function before they are compressed",
                 _EXACT,
                 lambda m: float(m["moved"]),
                 _ZERO,
@@ -260,7 +260,7 @@ def _gauges() -> tuple[Claim, ...]:
         found.append(
             Claim(
                 f"{label}: seen",
-                "magnitude and rounding see scales, gains, the inside of heads and the stream (least gap)",
+                f"{label}: magnitude and rounding see scales, gains, the inside of heads and the stream (least gap)",
                 _TABLE,
                 seen,
                 at_least=0.05,
@@ -285,7 +285,7 @@ def _symmetric() -> tuple[Claim, ...]:
             ),
             Claim(
                 f"{label}: the split",
-                "loss on the orbit is that of the average and the spread, at every level (relative)",
+                f"{label}: loss on the orbit is that of the average and the spread, at every level (relative)",
                 "theorem: Pythagoras for the group average",
                 identity,
                 at_most=_ZERO,
@@ -335,7 +335,8 @@ def _canonical() -> tuple[Claim, ...]:
     gains = (
         Claim(
             f"gated: canonical gauge, {method}",
-            "the canonical residual basis lowers the damage at 0.7 by 15 % (perplexity over that as the model came)",
+            f"{method}: the canonical residual basis lowers the damage at 0.7 by 15 % (perplexity over that as the "
+            "model came)",
             "our trial: by 15 to 25 %",
             gain(method),
             at_most=0.85,

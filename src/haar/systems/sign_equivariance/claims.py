@@ -45,12 +45,12 @@ def best(patterns: Measures) -> str:
     return max(map(str, patterns["networks"]), key=lambda network: of(patterns, network))
 
 
-def _signs(part: str) -> tuple[Claim, ...]:
+def _signs(part: str, data: str) -> tuple[Claim, ...]:
     """Whose answers depend on signs."""
     return (
         Claim(
             f"{part}: signs do not matter",
-            "no answer of the sign-equivariant network or of SignNet depends on signs (share of nodes)",
+            f"{data}: no answer of the sign-equivariant network or of SignNet depends on signs (share of nodes)",
             PAIRS,
             lambda m: [of(m, network, "changed") for network in ("sign_eq", "signnet")],
             at_most=0.0,
@@ -290,7 +290,7 @@ _COMMUNITIES = (
         part="communities",
         reported=".550 - .427 (our first run, one seed)",
     ),
-    *_signs("communities"),
+    *_signs("communities", "CLUSTER"),
 )
 
 _PATTERNS = (
@@ -310,7 +310,7 @@ _PATTERNS = (
         at_most=0.02,
         part="patterns",
     ),
-    *_signs("patterns"),
+    *_signs("patterns", "PATTERN"),
 )
 
 CLAIMS = (*_TWINS, *_LINKS, *_INDUCTIVE, *PARTICLES, *_COMMUNITIES, *_PATTERNS)
