@@ -71,7 +71,10 @@ def found_symmetry(
         found = discover(loaded.module, given, seed=seed)
         if found.symmetry is None:
             raise ArgumentError(
-                "--group", expected="a symmetry to be found", got=found.summary, way_out="name a group to audit it"
+                "--group",
+                expected="a symmetry to be found",
+                got=found.summary.rstrip("."),
+                way_out="name a group to audit it",
             )
         symmetry, place = found.symmetry, found.coordinates
     model = loaded.module if place is None else place.model(loaded.module)

@@ -102,8 +102,8 @@ def unlooked(told: list[Gate], tolerance: float) -> str:
     if last is None or last.count < LARGEST or last.failed == "small" or not 0 < last.beyond <= tolerance:
         return ""
     return (
-        f"{LARGEST} generators are the most that are looked at, and a further direction has the defect {last.beyond:.2g}: "
-        "a group with more is not told, and what is told may be a part of one"
+        f"{LARGEST} generators are the most that are looked at, and a further direction has the defect "
+        f"{last.beyond:.2g}: a group with more is not told, and what is told may be a part of one"
     )
 
 
