@@ -111,7 +111,6 @@ def _checked(
     options += ["--normalised"] if told.normalised else []
     found = told.out / "found.json"
     structures = isinstance(module, EnergyOfPositions)
-    columns = (("labels", told.labels), ("trajectories", told.trajectories))
     spoken = Spoken(
         told.model,
         str(told.data),
@@ -119,7 +118,7 @@ def _checked(
         " ".join(options),
         "" if told.group else str(found),
         structures=structures,
-        labels=" ".join(f"--{word} '{value}'" for word, value in columns if value),
+        labels=_columns_told(told),
     )
     given_too = {"symmetry": symmetry, "scale": scale, "seed": told.seed, "spoken": spoken, "watch": bars}
     report = run(module, rows, relax=budget or False, **given_too)
@@ -128,6 +127,12 @@ def _checked(
     elif report.discovery is not None and report.symmetry is not None:
         _save_found(report, found)
     return report
+
+
+def _columns_told(told: CheckOptions) -> str:
+    """Which columns are labels and trajectories, as options."""
+    columns = (("labels", told.labels), ("trajectories", told.trajectories))
+    return " ".join(f"--{word} '{value}'" for word, value in columns if value)
 
 
 def _save_found(report: Check, path: Path) -> None:

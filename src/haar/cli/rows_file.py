@@ -35,24 +35,27 @@ def read_rows(
         DataError: If the file cannot be read, holds no inputs, or numbers of rows differ.
     """
     if not holds_arrays(data):
-        table, answers, marks = _of_table(data, labels, trajectories)
-        rows = _spread(len(table), most)
-        return table[rows], None if answers is None else answers[rows], None if marks is None else marks[rows]
+        inputs, answers, runs = _of_table(data, labels, trajectories)
+    else:
+        inputs, answers, runs = _of_arrays(data, labels, trajectories)
+    rows = _spread(len(inputs), most)
+    return inputs[rows], None if answers is None else answers[rows], None if runs is None else runs[rows]
+
+
+def _of_arrays(data: Path, labels: str | None, trajectories: str | None) -> tuple[Tensor, Tensor | None, Tensor | None]:
+    """The arrays of a file that are inputs, labels and trajectories."""
     held = arrays_of(data)
     x = array_named(data, held, INPUTS)
     y = _named(held, LABELS) if labels is None else array_named(data, held, (labels,))
     marks = _named(held, CLUSTERS) if trajectories is None else array_named(data, held, (trajectories,))
     marks = None if marks is None else trajectory_numbers(marks)
-    parts = [_numbers(f"{data}: {name}", part) for name, part in (("x", x), ("y", y), ("clusters", marks))]
-    for name, part in zip(("y", "clusters"), parts[1:], strict=True):
+    inputs, *parts = [_numbers(f"{data}: {name}", part) for name, part in (("x", x), ("y", y), ("clusters", marks))]
+    for name, part in zip(("y", "clusters"), parts, strict=True):
         if part is not None and len(part) != len(x):
             raise DataError(f"{data}: expected {len(x)} rows of {name}, as of x, got {len(part)}")
-    rows = _spread(len(x), most)
-    made = [None if part is None else part[rows] for part in parts]
-    inputs = made[0]
     if inputs is None or inputs.ndim < 2 or not inputs.is_floating_point():
         raise DataError(f"{data}: expected x as rows of real numbers, got {x.dtype} {x.shape}")
-    return inputs, made[1], made[2]
+    return inputs, parts[0], parts[1]
 
 
 def _numbers(what: str, array: np.ndarray | None) -> Tensor | None:
