@@ -45,7 +45,6 @@ class OnnxModel(nn.Module):
         >>> x, folder = torch.randn(2, 3), tempfile.TemporaryDirectory()
         >>> with warnings.catch_warnings(action="ignore"):
         ...     made = torch.onnx.export(nn.ReLU(), (x,), folder.name + "/relu.onnx", verbose=False)
-        [torch.onnx]...
         >>> bool((OnnxModel(folder.name + "/relu.onnx")(x) == x.relu()).all())
         True
     """
