@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from collections import OrderedDict
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -78,3 +80,20 @@ def test_maps_see_action_value_and_path():
 def test_other_structures_are_refused_by_their_path(actions, values, message):
     with pytest.raises(ShapeError, match=message):
         map_named(lambda *_: None, actions, values, "inputs")
+
+
+def test_leaves_are_let_go_of_at_once_and_not_at_the_next_collection():
+    """A model's outputs are rebuilt for every element of every batch: cycles would pile up until a collection."""
+    actions, like = {"a": A, "b": (B, C)}, {"a": 0, "b": (1, 2)}
+    gc.collect()
+    gc.disable()
+    try:
+        leaves = [torch.zeros(3) for _ in range(3)]
+        kept = [weakref.ref(leaf) for leaf in leaves]
+        made = rebuild(actions, like, leaves)
+        assert made["b"][1] is leaves[2]
+        assert map_values(torch.neg, actions, made)["a"] is not made["a"]
+        del leaves, made
+        assert [ref() for ref in kept] == [None, None, None]
+    finally:
+        gc.enable()

@@ -61,8 +61,9 @@ def test_five_trajectories_have_an_interval_and_four_have_none(generator):
         (torch.arange(8)[:, None], r"clusters: expected one number for each of 8 rows, got \(8, 1\)"),
         (torch.arange(8.0), "clusters: expected whole numbers, one for each row, got float32"),
         (torch.ones(8, dtype=torch.bool), "clusters: expected whole numbers, one for each row, got bool"),
-        (list("abcdefgh"), "clusters: expected a whole number for each row, got list; number the names"),
-        (np.array(list("abcdefgh")), "clusters: expected a whole number for each row, got ndarray"),
+        (["a", None] * 4, "clusters: expected a whole number for each row, got list; number the names"),
+        (np.array(["a", None] * 4), "clusters: expected a whole number for each row, got ndarray"),
+        (list("abcdefg"), "clusters: expected one number for each of 8 rows, got 7"),
         ([2**64] * 8, "clusters: expected a whole number for each row, got list"),
     ],
 )
@@ -243,9 +244,9 @@ def test_a_value_that_is_not_finite_is_told_by_its_sample(data, row):
             "clusters: expected whole numbers, .* got float32",
         ),
         (
-            (torch.zeros(2, 1), torch.zeros(2), ["a", "b"]),
+            (torch.zeros(2, 1), torch.zeros(2), ["a", "b", "b"]),
             None,
-            "clusters: expected a whole number for each row, got list",
+            "clusters: expected one number for each of 2 rows, got 3",
         ),
         (torch.zeros(2, 1), torch.arange(2) + 1j, "clusters: expected whole numbers, one for each row, got complex64"),
     ],

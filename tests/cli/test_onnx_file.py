@@ -14,8 +14,8 @@ from torch import nn
 import haar
 from haar.cli.app import main
 from haar.cli.model_file import load_model
-from haar.cli.onnx_file import OnnxModel
-from haar.errors import DataError, HaarError
+from haar.errors import DataError
+from haar.programs import OnnxModel
 
 pytest.importorskip("onnxruntime", reason="the extra onnx")
 pytest.importorskip("onnxscript", reason="the extra onnx")
@@ -76,7 +76,17 @@ def test_a_graph_is_audited_and_checked(graphs, name, monkeypatch, capsys):
     assert main(["check", *given, "--json"]) == 0
     told = json.loads(capsys.readouterr().out)
     assert told["action"] == "average"
-    assert [command.split()[1] for command in told["commands"]] == ["audit"]  # no average of it can be written
+    assert [command.split()[1] for command in told["commands"]] == ["audit", "average"]
+    with warnings.catch_warnings(action="ignore"):
+        assert main(told["commands"][1].replace("'", "").split()[1:]) == 0
+    capsys.readouterr()
+    symmetric, repaired = OnnxModel(graphs / "averaged.onnx"), OnnxModel(graphs / "haar-check" / "repaired.onnx")
+    assert symmetric.batch == repaired.batch == (None if name == "free" else 2)
+    x = torch.randn(2, 1, 6, 6, generator=torch.Generator().manual_seed(5))
+    ours = haar.average(conv(), haar.Symmetry.of_fields("D4", "p"))
+    torch.testing.assert_close(symmetric(x), ours(x).detach(), rtol=1e-5, atol=1e-6)
+    assert main(["check", *given, "--group", "C4"]) == 0
+    assert "repaired model: haar-check/repaired.onnx" in capsys.readouterr().out
 
 
 def test_what_is_no_model_is_one_line(graphs, monkeypatch, capsys):
@@ -88,10 +98,6 @@ def test_what_is_no_model_is_one_line(graphs, monkeypatch, capsys):
         DataError, match=r"expected one input of real numbers, got x tensor\(float\), z tensor\(float\)"
     ):
         OnnxModel(graphs / "pair.onnx")
-    assert main(["average", "free.onnx", "--group", "D4", "--fields", "p", "-o", "a.onnx"]) == 2
-    assert (
-        "haar audit and haar check take the graph; to write its average, give module:factory" in capsys.readouterr().err
-    )
-    averaged = haar.average(OnnxModel(graphs / "free.onnx"), haar.Symmetry.of_fields("D4", "p"))
-    with pytest.raises(HaarError, match="an ONNX graph cannot be traced; give module:factory"):
-        haar.average.save(averaged, (torch.zeros(2, 1, 6, 6),), graphs / "a.pt2")
+    assert main(["average", "free.onnx", "--group", "D4", "--fields", "p", "-o", "a.pt2"]) == 2
+    said = capsys.readouterr().err
+    assert "--output: expected a name that ends in .onnx, as MODEL does, got a.pt2" in said

@@ -193,3 +193,20 @@ def test_frames_of_a_molecule_are_audited_with_a_model_of_positions(tables, caps
     assert told["mse"]["value"] > 0
     assert main(["audit", "table_models:calculator", "frames.npz", "--group", "SO3"]) == 2
     assert "haar audit --ase, or haar check, takes a calculator" in capsys.readouterr().err
+
+
+def test_a_column_that_tells_trajectories_makes_them_the_independent_units(tables, capsys):
+    x = np.random.default_rng(1).standard_normal((60, 2))
+    rows = [f"{a},{b},{a * a + b * b},day {k // 10}" for k, (a, b) in enumerate(x.tolist())]
+    (tables / "days.csv").write_text("\n".join(["a,b,E,day", *rows]))
+    given = ["table_models:make", "days.csv", "--labels", "E", "--trajectories", "day", "--group", "C4"]
+    assert main(["check", *given, "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["measured"]["units"] == 3  # of six days; without the option 30 of 60 rows
+    assert "--trajectories 'day'" in told["commands"][0]
+    assert main(["audit", *given, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["trajectories"] == 6
+    assert main(["discover", *given[:-2], "--json"]) in (0, 1)
+    assert json.loads(capsys.readouterr().out)["kind"] == "discovery"
+    assert main(["audit", *given[:5], "no", *given[6:]]) == 2
+    assert "--trajectories: expected columns of days.csv: headings (a, b, E, day)" in capsys.readouterr().err

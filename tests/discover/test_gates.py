@@ -8,8 +8,9 @@ from types import SimpleNamespace
 import pytest
 import torch
 
+import haar
 from haar.discover.flows import Finite, judge
-from haar.discover.gates import Gate, closest, floor_of, gates
+from haar.discover.gates import LARGEST, Gate, closest, floor_of, gates, unlooked
 from haar.discover.lie import Continuous
 from haar.discover.spectrum import Spectrum, defect_interval
 from haar.discover.told import told
@@ -173,3 +174,31 @@ def test_finite_elements_are_judged_by_the_worst_of_them():
     assert judge([], units, tolerance=0.1, significance=0.05) == Finite(0.0, 0.0, 0.0, 0.0, 0.0, True)
     broken = judge([small.clone().fill_(math.nan)], units, tolerance=0.1, significance=0.05)
     assert not broken.accepted
+
+
+@pytest.mark.parametrize(
+    ("small", "beyond", "said"),
+    [
+        (LARGEST, [0.15], True),
+        (LARGEST, [0.2], True),
+        (LARGEST, [0.21], False),  # what is beyond is no symmetry
+        (LARGEST, [], False),  # nothing is
+        (LARGEST - 1, [0.15], False),  # all were looked at
+        (LARGEST - 1, [0.5, 0.6], False),
+        (LARGEST + 5, [], True),
+    ],
+)
+def test_that_no_more_generators_are_looked_at_is_told(small, beyond, said):
+    made = judged(*[0.001] * small, *beyond)
+    words = unlooked(made, 0.2)
+    assert words.startswith("300 generators are the most that are looked at") == said
+    assert bool(words) == said
+    assert not said or f"the defect {([0.001] * small + beyond)[LARGEST]:.2g}:" in words
+    assert unlooked([], 0.2) == ""
+
+
+def test_what_is_told_says_so(draw):
+    found = haar.discover(lambda x: x.square().sum(1, keepdim=True).exp(), 0.3 * draw(200, 4), kinds="lie")
+    assert not any("are looked at" in one for one in found.remarks)
+    found.continuous.gates[:] = judged(*[0.001] * LARGEST, 0.15)
+    assert any("300 generators are the most that are looked at" in one for one in found.remarks)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import torch
@@ -47,14 +47,15 @@ def value_leaves(actions: Any, values: Any, name: str = "values") -> list[Any]:
 
 def rebuild(actions: Any, like: Any, leaves: Sequence[Any]) -> Any:
     """The containers of `like`, of their own type and order, around new leaves in the order of `action_leaves`."""
-    queue = iter(leaves)
+    return _refilled_in_turn(actions, like, "values", iter(leaves))
 
-    def walk(tree: Any, value: Any, name: str) -> Any:
-        if isinstance(tree, Action):
-            return next(queue)
-        return refilled(value, {key: walk(*beside) for key, *beside in _beside(tree, value, name)})
 
-    return walk(actions, like, "values")
+def _refilled_in_turn(tree: Any, value: Any, name: str, queue: Iterator[Any]) -> Any:
+    # not inside `rebuild`: a function that calls itself by its own closure would keep the leaves until a collection
+    if isinstance(tree, Action):
+        return next(queue)
+    parts = {key: _refilled_in_turn(*beside, queue) for key, *beside in _beside(tree, value, name)}
+    return refilled(value, parts)
 
 
 def map_values(function: Callable[..., Any], actions: Any, first: Any, *others: Any) -> Any:

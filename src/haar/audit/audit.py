@@ -56,7 +56,7 @@ def audit(
         scale: One positive number per output channel by which errors are divided; one for all components of a vector.
             Without it several outputs or fields are measured each in its own spread.
         batch_size: Rows per batch, when data are tensors. Inputs without an axis of samples are one sample.
-        clusters: Which trajectory every row belongs to, whole numbers: rows of one trajectory are not independent.
+        clusters: Which trajectory every row belongs to, whole numbers or names: rows of one are not independent.
         max_samples: Stop after so many rows.
         layers: Whether to look into the layers of the model.
         data_symmetry: Whether to test the symmetry of the inputs' distribution.

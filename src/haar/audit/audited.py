@@ -201,7 +201,7 @@ class Audit(Report):
             data: Inputs, ``(inputs, labels)``, ``(inputs, labels, clusters)``, or an iterable of batches (see
                 `haar.audit.batches`); graphs, atoms and dictionaries by name as in `haar.probing.given_data`.
             batch_size: Rows per batch, when data are tensors.
-            clusters: Which trajectory every row belongs to, whole numbers: rows of one trajectory are not independent.
+            clusters: Which trajectory every row belongs to, whole numbers or names: rows of one are not independent.
                 Without them every row is one, and none is that of another audit.
             max_samples: Stop after so many rows.
             layers: Whether to look into the layers of the model.

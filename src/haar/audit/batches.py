@@ -15,6 +15,7 @@ from haar.actions import Action, Invariant, Symmetry
 from haar.average.joining import is_shared
 from haar.containers import mapped, tensors_of
 from haar.errors import ArgumentError, DataError, ShapeError, check_count
+from haar.probing.trajectory_names import trajectory_numbers
 from haar.processes import Section
 
 _READ = "read files first: haar.data.Windows(path), ase.io.read(path, ':'), numpy.load(path)"
@@ -293,7 +294,7 @@ def _rows(symmetry: Symmetry | None, inputs: tuple[Any, ...]) -> _Rows:
 def _marks(ids: Any, rows: int) -> Tensor:
     """Trajectory numbers as they were given, checked."""
     try:
-        marks = torch.as_tensor(ids)
+        marks = torch.as_tensor(trajectory_numbers(ids))
     except (TypeError, ValueError, RuntimeError) as error:
         raise ArgumentError(
             "clusters",

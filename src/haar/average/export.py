@@ -7,7 +7,7 @@ import logging
 import os
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -24,10 +24,13 @@ from haar.errors import ArgumentError, HaarError, known_keywords, require
 from haar.files import atomic_path
 from haar.probing import drawn_like
 from haar.probing.beside import all_agree
-from haar.programs import program_bytes
+from haar.programs import OnnxModel, program_bytes
+from haar.programs.onnx_inlined import inlined, opset_of
 
 #: Name of the description inside a ``.pt2`` file, and of the metadata entry of an ``.onnx`` file.
 DESCRIPTION = "haar.json"
+#: The oldest and the newest set of operators that torch.onnx writes.
+_OPSETS = (18, 23)
 
 
 class UntraceableError(HaarError):
@@ -46,7 +49,8 @@ def save(model: nn.Module, example: Sequence[Any], path: str | os.PathLike[str],
     Args:
         model: What `average`, `anytime` with tolerance 0, or `soft` returned; in eval mode.
         example: Inputs to trace with, as a tuple of arguments.
-        path: Where to write; the suffix decides the format.
+        path: Where to write; the suffix decides the format. The average of an ONNX graph (`haar.programs.OnnxModel`) is
+            an ONNX graph again, under the names of its input and output.
         dynamic_batch: Whether the file takes any number of samples. Where torch cannot write that, as for some
             Fourier models, the error says whether False would help.
 
@@ -79,9 +83,12 @@ def save(model: nn.Module, example: Sequence[Any], path: str | os.PathLike[str],
         raise ArgumentError("model", expected="an averaged model", got=type(model).__name__)
     args = tuple(example)
     symmetry.check_inputs(args)
+    graphs = _graphs(model)
+    if graphs and target.suffix != ".onnx":
+        raise ArgumentError("path", expected="a name that ends in .onnx, for the average of a graph", got=target.name)
     batch = _batched(symmetry, args) if dynamic_batch else []
     with torch.no_grad():
-        traced = _at_least_two(symmetry, args, batch)
+        traced = _enough(symmetry, args, batch, max((graph.batch or 0 for graph in graphs), default=0))
         for averaged in (part for part in model.modules() if isinstance(part, Averaged)):
             averaged.decide(*traced)  # whether copies may be joined: a trace has no numbers to try
         expected = model(*traced)
@@ -138,10 +145,26 @@ def _batched(symmetry: Symmetry, args: tuple[Any, ...]) -> list[int]:
     return [k for k, (action, x) in enumerate(pairs) if not is_shared(action, x) and has_batch_axis(action, x)]
 
 
-def _at_least_two(symmetry: Symmetry, args: tuple[Any, ...], batch: Sequence[int]) -> tuple[Any, ...]:
-    """The example with two samples or more: a trace with one would be for one sample for ever."""
+def _graphs(model: nn.Module) -> list[OnnxModel]:
+    """The graphs of ONNX in a model, each once."""
+    return list({part.operator: part for part in model.modules() if isinstance(part, OnnxModel)}.values())
+
+
+def _enough(symmetry: Symmetry, args: tuple[Any, ...], batch: Sequence[int], rows: int) -> tuple[Any, ...]:
+    """The example with two samples or more: a trace with one would be for one sample for ever.
+
+    Args:
+        symmetry: Of the model.
+        args: The example.
+        batch: Inputs whose number of samples is to be free.
+        rows: Samples of a graph that takes so many and no others; 0 for none.
+    """
     leaves = value_leaves(symmetry.inputs, args)
-    wide = [torch.cat([x, x]) if k in batch and x.shape[0] == 1 else x for k, x in enumerate(leaves)]
+    if rows:
+        counted = _batched(symmetry, args)
+        wide = [x[[row % len(x) for row in range(rows)]] if k in counted else x for k, x in enumerate(leaves)]
+    else:
+        wide = [torch.cat([x, x]) if k in batch and x.shape[0] == 1 else x for k, x in enumerate(leaves)]
     made: tuple[Any, ...] = rebuild(symmetry.inputs, args, wide)
     return made
 
@@ -191,14 +214,25 @@ def _write_program(
 def _write_onnx(module: nn.Module, args: tuple[Any, ...], shapes: Any, part: Path, description: dict[str, Any]) -> None:
     for needed in ("onnx", "onnxscript", "onnxruntime"):
         require(needed, "onnx")
-    with _quiet():
+    graphs = _graphs(module)
+    with _quiet(), ExitStack() as stack:
+        for graph in graphs:
+            stack.enter_context(graph.standing_in())
         program = _traced(module, args, shapes)
         _forget_machine(program)
+        opset = opset_of(graphs, *_OPSETS) if graphs else None
         ours, theirs = _named(module, len(pytree.tree_leaves(args)), len(program.graph_signature.user_outputs))
         try:
             # not optimised: the rewriter takes numbers up to 1e-8 for zero, such as what guards a division
             made = torch.onnx.export(
-                program, args, dynamo=True, verbose=False, optimize=False, input_names=ours, output_names=theirs
+                program,
+                args,
+                dynamo=True,
+                verbose=False,
+                optimize=False,
+                input_names=ours,
+                output_names=theirs,
+                opset_version=opset,
             )
         except Exception as error:
             message = f"torch.onnx cannot write this model: {_first_line(error)}"
@@ -206,7 +240,7 @@ def _write_onnx(module: nn.Module, args: tuple[Any, ...], shapes: Any, part: Pat
         if made is None:
             message = "torch.onnx returned nothing for this model"
             raise HaarError(message)
-        model = made.model_proto
+        model = inlined(made.model_proto, graphs) if graphs else made.model_proto
     entry = model.metadata_props.add()
     entry.key, entry.value = DESCRIPTION, json.dumps(description)
     part.write_bytes(model.SerializeToString(deterministic=True))
@@ -215,6 +249,9 @@ def _write_onnx(module: nn.Module, args: tuple[Any, ...], shapes: Any, part: Pat
 def _named(module: nn.Module, inputs: int, outputs: int) -> tuple[list[str], list[str]]:
     """Names of a graph's inputs and outputs: the keys of dictionaries, else where each stands."""
     symmetry: Any = module.symmetry
+    graphs = _graphs(module)
+    if len(graphs) == inputs == outputs == 1:  # what takes its place is called as it was
+        return [graphs[0].names[0]], [graphs[0].names[1]]
     ours, theirs = symmetry.inputs, symmetry.outputs
     given = [_paths(ours[0] if len(ours) == 1 else ours, "input"), _paths(theirs, "output")]
     short = [[path[-1] if path[-1].isidentifier() else "_".join(path) for path in side] for side in given]

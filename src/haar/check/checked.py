@@ -11,6 +11,7 @@ from haar.average import Averaged, SoftAverage, save
 from haar.check.outcome import Outcome, Spoken
 from haar.errors import ArgumentError
 from haar.probing import undisturbed
+from haar.programs import OnnxModel
 from haar.report import Report, Section
 
 __all__ = ["Check", "Spoken"]
@@ -40,7 +41,7 @@ class Check(Outcome, Report):
         """Write the repaired model as a file that runs without this library; None where nothing was repaired.
 
         Args:
-            path: A ``.pt2`` or ``.onnx`` file.
+            path: A ``.pt2`` or ``.onnx`` file; of the average of an ``.onnx`` graph, the latter.
 
         Raises:
             ArgumentError: If the suffix is another.
@@ -52,7 +53,8 @@ class Check(Outcome, Report):
         if target.suffix not in (".pt2", ".onnx"):
             raise ArgumentError("path", expected="a name that ends in .pt2 or .onnx", got=target.name)
         with undisturbed(self.model):
-            self.written = save(self.model, (self._example,), target, dynamic_batch=False)
+            free = any(isinstance(part, OnnxModel) and part.batch is None for part in self.model.modules())
+            self.written = save(self.model, (self._example,), target, dynamic_batch=free)
         return self.written
 
     def contents(self) -> dict[str, Any]:

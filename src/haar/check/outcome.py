@@ -155,14 +155,12 @@ class Outcome:
         """What measures and writes the average over a named group, where DATA is of a kind that these commands take."""
         spoken = self.spoken
         arrays = Path(spoken.data).suffix in _ARRAYS or holds_arrays(Path(spoken.data))
-        traced = not spoken.model.endswith(".onnx")
+        suffix = "onnx" if spoken.model.endswith(".onnx") else "pt2"
         if not spoken.group or self.action in ("leave alone", "relax") or (arrays and "--fields" not in spoken.options):
             return []
         one = " ".join(word for word in (spoken.model, "--data", spoken.data, named, spoken.options) if word)
-        averaged = f"haar average {one} -o averaged.pt2"
-        if arrays:
-            return [averaged] if traced else []
-        return [f"haar average evaluate {both}", *([f"{averaged} --share 0.95"] if traced else [])]
+        averaged = f"haar average {one} -o averaged.{suffix}"
+        return [averaged] if arrays else [f"haar average evaluate {both}", f"{averaged} --share 0.95"]
 
 
 def _done(repair: Repair) -> str:

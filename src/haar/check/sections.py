@@ -47,7 +47,8 @@ def _answer(check: Outcome) -> Section:
     if check.repair is not None and check.action != "leave alone":
         text += f"\n\nThe audit, on samples that the numbers here do not rest on: {check.repair.why}"
     if check.written is not None:
-        text += f"\n\nThe repaired model: `{check.written.name}`, a `torch.export` program that needs no haar."
+        kind = "an ONNX graph" if check.written.suffix == ".onnx" else "a `torch.export` program"
+        text += f"\n\nThe repaired model: `{check.written.name}`, {kind} that needs no haar."
     if check.not_written:
         text += f"\n\nThe repaired model was not written: {check.not_written}"
     seen = check.measured

@@ -17,6 +17,7 @@ from haar.cli.options import (
     History,
     Labels,
     Model,
+    Trajectories,
     Weights,
     count_option,
     folder_option,
@@ -58,6 +59,7 @@ class AuditOptions:
     ] = None
     fields: Fields = None
     labels: Labels = None
+    trajectories: Trajectories = None
     history: History = None
     weights: Weights = None
     factory_arg: FactoryArg = None
@@ -118,7 +120,7 @@ def _of_fields(told: AuditOptions) -> None:
     from haar.cli.well_data import open_well, well_symmetry
     from haar.data.well.spread_windows import SpreadWindows
 
-    no_labels(told.labels, told.data)
+    no_labels(told.labels, told.data, told.trajectories)
     loaded = load_model(told.model, weights=told.weights, arguments=told.factory_arg or ())
     reader, names = open_well(told.data, split=told.split, fields=told.fields)
     windows = window_data(reader, names, told.history, loaded.channels, loaded.module)
@@ -204,8 +206,8 @@ def _rows(told: AuditOptions) -> tuple[Tensor, Tensor | None, Tensor | None]:
     from haar.data.molecules.structure_rows import structure_rows
 
     if not holds_structures(told.model, told.data):
-        return read_rows(told.data, most=told.samples, labels=told.labels)
-    no_labels(told.labels, told.data)
+        return read_rows(told.data, most=told.samples, labels=told.labels, trajectories=told.trajectories)
+    no_labels(told.labels, told.data, told.trajectories)
     frames = read_structures(told.data, most=told.samples, argument="DATA")
     return (*structure_rows(frames, argument="DATA"), None)
 
@@ -251,7 +253,9 @@ def _of_found(told: AuditOptions) -> None:
     if told.law is not None:
         raise ArgumentError("--law", expected="none beside a symmetry that was found", got=told.law)
     loaded = load_model(told.model, weights=told.weights, arguments=told.factory_arg or (), fields=False)
-    found = found_symmetry(loaded, told.data, told.symmetry, seed=told.seed, labels=told.labels)
+    found = found_symmetry(
+        loaded, told.data, told.symmetry, seed=told.seed, labels=told.labels, trajectories=told.trajectories
+    )
     _run(told, found.model, found.symmetry, found.data)
     warn_bare(loaded, told.model)
 
@@ -260,7 +264,7 @@ def _audit_signs(told: AuditOptions) -> None:
     """Of an estimator's components; options of fields have no meaning there."""
     from haar.cli.component_audit import audit_signs_of
 
-    names = ("fields", "labels", "history", "weights", "split", "law", "law_points")
+    names = ("fields", "labels", "trajectories", "history", "weights", "split", "law", "law_points")
     given = [f"--{name.replace('_', '-')}" for name in names if getattr(told, name) is not None]
     if given or told.normalised:
         got = ", ".join(given or ["--normalised"])

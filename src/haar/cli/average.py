@@ -64,14 +64,8 @@ def export(
 
     check_output("--output", output, ".pt2", ".onnx")
     loaded = load_model(model, weights=weights, arguments=factory_arg or ())
-    if model.endswith(".onnx"):
-        raise ArgumentError(
-            "MODEL",
-            expected="a model of torch, whose average can be traced and written",
-            got=model,
-            way_out="haar audit and haar check take the graph; to write its average, give module:factory of its torch "
-            "model (packages such as onnx2torch make one)",
-        )
+    if model.endswith(".onnx") and output.suffix != ".onnx":
+        raise ArgumentError("--output", expected="a name that ends in .onnx, as MODEL does", got=str(output))
     fitted = fit_model(loaded, group, fields=fields, history=history, data=data, shape=shape, normalised=normalised)
     if share is not None and fitted.windows is None:
         raise ArgumentError(
@@ -97,7 +91,9 @@ def export(
         screen.print(f"{written.share:.1%} of the gain of all {written.order} expected, from inputs without labels")
     screen.print(f"broken symmetry, relative: {written.before:.3g} before, {written.after:.3g} after")
     if not written.batched:
-        screen.print("its batch size is 1, as the model cannot be traced with a free one")
+        own = getattr(loaded.module, "batch", None)  # of a graph, whose average takes as many
+        reason = "as the model cannot be traced with a free one" if own is None else "as the model's"
+        screen.print(f"its batch size is {own or 1}, {reason}")
     warn_bare(loaded, model)
 
 
@@ -119,7 +115,8 @@ def distill(told: DistillOptions) -> None:
     check_output("--output", told.output, ".pt2", ".safetensors")
     loaded = load_model(told.model, weights=told.weights, arguments=told.factory_arg or ())
     student = None if told.student is None else build(told.student)
-    reader, names = open_well(told.data, split=told.split, fields=told.fields)
+    split = told.split or ("train" if told.data.is_dir() else None)
+    reader, names = open_well(told.data, split=split, fields=told.fields)
     windows = window_data(reader, names, told.history, loaded.channels, loaded.module)
     symmetry = well_symmetry(reader.metadata, told.group, windows.inputs)
     module = physical_model(loaded.module, reader, windows, normalised=told.normalised)

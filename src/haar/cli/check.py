@@ -49,7 +49,7 @@ def check(told: CheckOptions) -> None:
     ):
         report = _checked(told, given, budget, bars)
     if loaded is not None:
-        _write_model(report, told.out)
+        _write_model(report, told.out, "repaired.onnx" if told.model.endswith(".onnx") else "repaired.pt2")
     _tell(report, told)
     if loaded is not None:
         warn_bare(loaded, told.model)
@@ -118,7 +118,7 @@ def _checked(
         " ".join(options),
         "" if told.group else str(found),
         structures=structures,
-        labels=f"--labels '{told.labels}'" if told.labels else "",
+        labels=_columns_told(told),
     )
     given_too = {"symmetry": symmetry, "scale": scale, "seed": told.seed, "spoken": spoken, "watch": bars}
     report = run(module, rows, relax=budget or False, **given_too)
@@ -127,6 +127,12 @@ def _checked(
     elif report.discovery is not None and report.symmetry is not None:
         _save_found(report, found)
     return report
+
+
+def _columns_told(told: CheckOptions) -> str:
+    """Which columns are labels and trajectories, as options."""
+    columns = (("labels", told.labels), ("trajectories", told.trajectories))
+    return " ".join(f"--{word} '{value}'" for word, value in columns if value)
 
 
 def _save_found(report: Check, path: Path) -> None:
@@ -151,11 +157,11 @@ def _save_found(report: Check, path: Path) -> None:
         report.spoken = replace(report.spoken, group=name, found="")
 
 
-def _write_model(report: Check, out: Path) -> None:
+def _write_model(report: Check, out: Path, name: str) -> None:
     """Next to the report; where torch cannot write it, the page says why."""
     out.mkdir(parents=True, exist_ok=True)
     try:
-        report.save_model(out / "repaired.pt2")
+        report.save_model(out / name)
     except HaarError as error:
         report.not_written = str(error)
 
@@ -167,7 +173,7 @@ def _of_well(told: CheckOptions, loaded: LoadedModel) -> tuple[Any, Symmetry | N
     from haar.cli.well_data import open_well, well_symmetry
     from haar.data.well.spread_windows import SpreadWindows, field_scale
 
-    no_labels(told.labels, told.data)
+    no_labels(told.labels, told.data, told.trajectories)
 
     reader, names = open_well(told.data, split=told.split, fields=told.fields)
     windows = window_data(reader, names, told.history, loaded.channels, loaded.module)
@@ -187,7 +193,7 @@ def _of_structures(told: CheckOptions, loaded: LoadedModel | None) -> tuple[Any,
     from haar.data.molecules import read_structures
     from haar.data.molecules.structure_rows import structure_rows
 
-    no_labels(told.labels, told.data)
+    no_labels(told.labels, told.data, told.trajectories)
     structures = read_structures(told.data, most=told.samples or 256, argument="DATA")
     positions, energies = structure_rows(structures, argument="DATA")
     if loaded is not None:
@@ -204,6 +210,8 @@ def _of_rows(
     from haar.cli.row_model import model_of_rows
     from haar.cli.rows_file import read_rows
 
-    rows = read_rows(told.data, most=told.samples or 2048, labels=told.labels) if rows is None else rows
+    if rows is None:
+        most = told.samples or 2048
+        rows = read_rows(told.data, most=most, labels=told.labels, trajectories=told.trajectories)
     module, symmetry = model_of_rows(loaded, rows[0], told.group, fields=told.fields, history=told.history)
     return module, symmetry, rows, None

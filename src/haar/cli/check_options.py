@@ -14,6 +14,7 @@ from haar.cli.options import (
     History,
     Labels,
     Model,
+    Trajectories,
     Weights,
     count_option,
     folder_option,
@@ -47,6 +48,7 @@ class CheckOptions:
     ] = None
     fields: Fields = None
     labels: Labels = None
+    trajectories: Trajectories = None
     history: History = None
     weights: Weights = None
     factory_arg: FactoryArg = None

@@ -63,11 +63,11 @@ def _of_model(told: DiscoverOptions) -> Discovery:
         )
     loaded = None
     if holds_structures(told.model, told.data) and names_calculator(told.model):
-        no_labels(told.labels, told.data)
+        no_labels(told.labels, told.data, told.trajectories)
         model, inputs = _of_calculator(told.model, told.factory_arg or (), told.data, told.samples)
     else:
         loaded = load_model(told.model, weights=told.weights, arguments=told.factory_arg or (), fields=False)
-        model, inputs = loaded.module, inputs_of(told.data, loaded, told.labels)
+        model, inputs = loaded.module, inputs_of(told.data, loaded, told.labels, told.trajectories)
     with named_on_the_command_line(
         outputs="--outputs",
         kinds="--kinds",

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from haar.cli.options import FactoryArg, Labels, Weights, count_option, folder_option, seed_option
+from haar.cli.options import FactoryArg, Labels, Trajectories, Weights, count_option, folder_option, seed_option
 
 
 @dataclass(frozen=True)
@@ -25,6 +25,7 @@ class DiscoverOptions:
         ),
     ] = None
     labels: Labels = None
+    trajectories: Trajectories = None
     law: Annotated[Path | None, typer.Option(help="Samples alone, no model: a table of numbers.")] = None
     outputs: Annotated[str, typer.Option(help="auto, any, same or invariant: how outputs move.")] = "auto"
     kinds: Annotated[str, typer.Option(help="lie, finite, grid, or several with commas.")] = "lie,finite"

@@ -40,7 +40,7 @@ class DistillOptions:
     batch_size: Annotated[int, count_option("Samples in a step.", "--batch-size", "--batch")] = 16
     learning_rate: Annotated[float, positive_option("Of the first steps.")] = 1e-3
     samples: Annotated[int, count_option("Windows to learn from, spread evenly over the split.", least=2)] = 512
-    split: Annotated[str, typer.Option(help="train, valid or test.")] = "train"
+    split: Annotated[str | None, typer.Option(help="train (by default, of a folder), valid or test.")] = None
     seed: Annotated[int, seed_option("Of batches and elements.")] = 0
     normalised: Annotated[
         bool, typer.Option("--normalised", help="The model works on z-scores by the data set's stats.yaml.")

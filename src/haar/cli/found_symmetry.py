@@ -36,7 +36,13 @@ class FoundSymmetry:
 
 
 def found_symmetry(
-    loaded: LoadedModel, data: Path, file: Path | None, *, seed: int, labels: str | None = None
+    loaded: LoadedModel,
+    data: Path,
+    file: Path | None,
+    *,
+    seed: int,
+    labels: str | None = None,
+    trajectories: str | None = None,
 ) -> FoundSymmetry:
     """Read a symmetry, or find one.
 
@@ -46,6 +52,7 @@ def found_symmetry(
         file: What ``haar discover --save`` wrote; None to discover now.
         seed: Of the discovery.
         labels: Columns or array of labels, see `haar.cli.rows_file.read_rows`.
+        trajectories: Column or array of trajectories, likewise.
 
     Raises:
         ArgumentError: If nothing was found that could be audited.
@@ -55,7 +62,7 @@ def found_symmetry(
     from haar.actions.saved import read_symmetry_file
     from haar.discover import Coordinates, discover
 
-    given = inputs_of(data, loaded, labels)
+    given = inputs_of(data, loaded, labels, trajectories)
     inputs, rest = (given[0], given[1:]) if isinstance(given, tuple) else (given, ())
     if file is not None:
         symmetry = Symmetry.load(file)
@@ -64,7 +71,10 @@ def found_symmetry(
         found = discover(loaded.module, given, seed=seed)
         if found.symmetry is None:
             raise ArgumentError(
-                "--group", expected="a symmetry to be found", got=found.summary, way_out="name a group to audit it"
+                "--group",
+                expected="a symmetry to be found",
+                got=found.summary.rstrip("."),
+                way_out="name a group to audit it",
             )
         symmetry, place = found.symmetry, found.coordinates
     model = loaded.module if place is None else place.model(loaded.module)
@@ -74,11 +84,11 @@ def found_symmetry(
 
 
 def inputs_of(
-    data: Path, loaded: LoadedModel, labels: str | None = None
+    data: Path, loaded: LoadedModel, labels: str | None = None, trajectories: str | None = None
 ) -> Tensor | tuple[Tensor, Tensor | None, Tensor]:
     """Rows of a table in the model's precision, or windows of a Well folder with the trajectory of each.
 
-    Rows of arrays come with their labels and trajectories, where the file has them or `labels` names them.
+    Rows come with their labels and trajectories, where the file has them or `labels` and `trajectories` name them.
     """
     from haar.cli.number_file import read_numbers
     from haar.cli.rows_file import read_rows
@@ -86,8 +96,8 @@ def inputs_of(
     from haar.data.array_file import holds_arrays
 
     own = next((p.dtype for p in loaded.module.parameters() if p.is_floating_point()), torch.float64)
-    if labels is not None or holds_arrays(data):
-        x, y, runs = read_rows(data, most=_ROWS, labels=labels)
+    if labels is not None or trajectories is not None or holds_arrays(data):
+        x, y, runs = read_rows(data, most=_ROWS, labels=labels, trajectories=trajectories)
         if y is None and runs is None:
             return x.to(own)
         return x.to(own), y, torch.arange(len(x)) if runs is None else runs

@@ -114,7 +114,7 @@ def load_model(
 
 
 def _graph(path: Path, *, fields: bool) -> LoadedModel:
-    from haar.cli.onnx_file import OnnxModel
+    from haar.programs import OnnxModel
 
     graph = OnnxModel(path)
     shape = (graph.batch, *graph.event)

@@ -77,18 +77,20 @@ def share_option(what: str, *, most: float = 1.0) -> Any:
     return typer.Option(callback=checked, help=what)
 
 
-def no_labels(labels: str | None, data: Path) -> None:
-    """Refuse --labels beside data that know their own.
+def no_labels(labels: str | None, data: Path, trajectories: str | None = None) -> None:
+    """Refuse --labels and --trajectories beside data that know their own.
 
     Args:
         labels: As given.
         data: DATA.
+        trajectories: As given.
 
     Raises:
         ArgumentError: If there are any.
     """
-    if labels is not None:
-        raise ArgumentError("--labels", expected=f"none beside {data}, which knows its labels", got=repr(labels))
+    for word, given in (("labels", labels), ("trajectories", trajectories)):
+        if given is not None:
+            raise ArgumentError(f"--{word}", expected=f"none beside {data}, which knows its {word}", got=repr(given))
 
 
 def folder_option(what: str) -> Any:
@@ -211,6 +213,13 @@ Fields = Annotated[
 Labels = Annotated[
     str | None,
     typer.Option(help="Of a table, the columns of labels by heading or number from 0: lift,drag; of arrays, a name."),
+]
+Trajectories = Annotated[
+    str | None,
+    typer.Option(
+        help="Of a table, the column that says which trajectory (subject, run, day) a row is of, by heading or number: "
+        "rows of one are not independent. Of arrays, a name."
+    ),
 ]
 History = Annotated[
     int | None, count_option("Time steps in the model's input; by default found by one forward.", most=10_000)

@@ -10,14 +10,17 @@ from torch import Tensor
 
 from haar.actions import Action, Invariant, Points, Symmetry, Vector
 from haar.actions.representation import Defining, Representation
-from haar.cli.number_file import read_numbers, read_table
+from haar.cli.number_file import column_of, read_marked, read_numbers, read_table
 from haar.data.array_file import CLUSTERS, INPUTS, LABELS, Arrays, array_named, arrays_of, holds_arrays
 from haar.errors import ArgumentError, DataError
 from haar.groups import Group
 from haar.groups.names import named_group
+from haar.probing.trajectory_names import trajectory_numbers
 
 
-def read_rows(data: Path, *, most: int, labels: str | None = None) -> tuple[Tensor, Tensor | None, Tensor | None]:
+def read_rows(
+    data: Path, *, most: int, labels: str | None = None, trajectories: str | None = None
+) -> tuple[Tensor, Tensor | None, Tensor | None]:
     """Inputs, labels and trajectories.
 
     Args:
@@ -25,30 +28,34 @@ def read_rows(data: Path, *, most: int, labels: str | None = None) -> tuple[Tens
         most: Rows to take, spread evenly.
         labels: The array of labels by its name, or the columns of a table by headings or numbers from 0, divided by
             commas; by default ``y`` of arrays, and none of a table.
+        trajectories: The array of trajectories by its name, or the column of a table: whole numbers or names, equal for
+            rows that are not independent; by default ``clusters`` of arrays, and none of a table.
 
     Raises:
         DataError: If the file cannot be read, holds no inputs, or numbers of rows differ.
     """
     if not holds_arrays(data):
-        table, answers = (read_numbers(data), None) if labels is None else _divided(data, labels)
-        if table.ndim < 2:
-            raise DataError(f"{data}: expected rows of inputs, got shape {tuple(table.shape)}")
-        rows = _spread(len(table), most)
-        return table[rows], None if answers is None else answers[rows], None
+        inputs, answers, runs = _of_table(data, labels, trajectories)
+    else:
+        inputs, answers, runs = _of_arrays(data, labels, trajectories)
+    rows = _spread(len(inputs), most)
+    return inputs[rows], None if answers is None else answers[rows], None if runs is None else runs[rows]
+
+
+def _of_arrays(data: Path, labels: str | None, trajectories: str | None) -> tuple[Tensor, Tensor | None, Tensor | None]:
+    """The arrays of a file that are inputs, labels and trajectories."""
     held = arrays_of(data)
     x = array_named(data, held, INPUTS)
     y = _named(held, LABELS) if labels is None else array_named(data, held, (labels,))
-    marks = _named(held, CLUSTERS)
-    parts = [_numbers(f"{data}: {name}", part) for name, part in (("x", x), ("y", y), ("clusters", marks))]
-    for name, part in zip(("y", "clusters"), parts[1:], strict=True):
+    marks = _named(held, CLUSTERS) if trajectories is None else array_named(data, held, (trajectories,))
+    marks = None if marks is None else trajectory_numbers(marks)
+    inputs, *parts = [_numbers(f"{data}: {name}", part) for name, part in (("x", x), ("y", y), ("clusters", marks))]
+    for name, part in zip(("y", "clusters"), parts, strict=True):
         if part is not None and len(part) != len(x):
             raise DataError(f"{data}: expected {len(x)} rows of {name}, as of x, got {len(part)}")
-    rows = _spread(len(x), most)
-    made = [None if part is None else part[rows] for part in parts]
-    inputs = made[0]
     if inputs is None or inputs.ndim < 2 or not inputs.is_floating_point():
         raise DataError(f"{data}: expected x as rows of real numbers, got {x.dtype} {x.shape}")
-    return inputs, made[1], made[2]
+    return inputs, parts[0], parts[1]
 
 
 def _numbers(what: str, array: np.ndarray | None) -> Tensor | None:
@@ -93,26 +100,27 @@ def _spread(count: int, most: int) -> Tensor:
     return torch.linspace(0, count - 1, min(most, count), dtype=torch.float64).round().long()
 
 
-def _divided(data: Path, labels: str) -> tuple[Tensor, Tensor]:
-    """The columns of a table that are inputs, and those that are labels."""
-    table, headings = read_table(data)
+def _of_table(data: Path, labels: str | None, trajectories: str | None) -> tuple[Tensor, Tensor | None, Tensor | None]:
+    """The columns of a table that are inputs, those that are labels, and the one that tells trajectories."""
+    if labels is None and trajectories is None:
+        table = read_numbers(data)
+        if table.ndim < 2:
+            raise DataError(f"{data}: expected rows of inputs, got shape {tuple(table.shape)}")
+        return table, None, None
+    marks = None
+    if trajectories is None:
+        table, headings = read_table(data)
+    else:
+        table, headings, marks = read_marked(data, trajectories)
     if table.ndim != 2:
         raise DataError(f"{data}: expected a table of columns beside --labels, got shape {tuple(table.shape)}")
-    count, wanted = table.shape[1], [word.strip() for word in labels.split(",")]
-    places = []
-    for word in wanted:
-        if word in headings:
-            places.append(headings.index(word))
-        elif word.removeprefix("-").isdecimal() and -count <= int(word) < count:
-            places.append(int(word) % count)
-        else:
-            names = f" ({', '.join(headings[:8])}{', ...' * (len(headings) > 8)})" if headings else ""
-            expected = f"columns of {data}: headings{names} or numbers 0 to {count - 1}"
-            raise ArgumentError("--labels", expected=expected, got=repr(word))
-    rest = [k for k in range(count) if k not in places]
+    words = [] if labels is None else [word.strip() for word in labels.split(",")]
+    places = [column_of(data, headings, table.shape[1], word, "--labels") for word in words]
+    rest = [k for k in range(table.shape[1]) if k not in places]
     if not rest:
-        raise ArgumentError("--labels", expected="columns beside which there are inputs", got=repr(labels))
-    return table[:, rest], table[:, places]
+        option = "--trajectories" if labels is None else "--labels"
+        raise ArgumentError(option, expected="columns beside which there are inputs", got=repr(labels or trajectories))
+    return table[:, rest], table[:, places] if places else None, marks
 
 
 def _named(held: Arrays, names: tuple[str, ...]) -> np.ndarray | None:

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperCommand
 
+from haar.cli.as_typed import as_typed
 from haar.cli.loudness import PLAIN, QUIET, VERBOSE, loudness, set_loudness
 from haar.running import optioned
 
@@ -26,8 +27,11 @@ class Verb(TyperCommand):
         self.params = [*self.params, *_heard()]
 
     def invoke(self, ctx: Any) -> Any:
-        """Run it; a page that it writes tells the options."""
-        with optioned({name: value for name, value in ctx.params.items() if name not in _HEARD}):
+        """Run it; a page that it writes tells the options, and a refusal names them."""
+        with (
+            optioned({name: value for name, value in ctx.params.items() if name not in _HEARD}),
+            as_typed(self.params),
+        ):
             return super().invoke(ctx)
 
 

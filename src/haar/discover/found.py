@@ -15,6 +15,7 @@ from haar.discover.evaluated import Evaluated, FlatModel
 from haar.discover.field_lie import field_continuous
 from haar.discover.field_problem import FieldProblem, FieldSample
 from haar.discover.forms import kept_form, told_form
+from haar.discover.gates import unlooked
 from haar.discover.lie import Continuous, Generated, Sought, continuous, generators, halves
 from haar.discover.rows import Pair
 from haar.discover.spectrum import Spectrum
@@ -230,7 +231,8 @@ class Found:
         if found is not None and NEARLY_LINEAR < found.linear_share < 1 - 1e-8:
             told.append(f"the model is nearly linear: an affine map gives {found.linear_share:.1%} of its variance")
         told += [] if self._largest is None else _reversals(self._largest)
-        return told + [text for text in (self.form_in_words,) if text]
+        cut = "" if found is None else unlooked(found.gates, self.settings.sought.tolerance)
+        return told + [text for text in (self.form_in_words, cut) if text]
 
 
 def _reversals(step: Generated) -> list[str]:

@@ -91,6 +91,22 @@ def gates(
     return told
 
 
+def unlooked(told: list[Gate], tolerance: float) -> str:
+    """That the largest number was reached and more directions are as small, in words; empty where it was not.
+
+    Args:
+        told: What `gates` returned.
+        tolerance: The largest defect of a symmetry.
+    """
+    last = told[-1] if told else None
+    if last is None or last.count < LARGEST or last.failed == "small" or not 0 < last.beyond <= tolerance:
+        return ""
+    return (
+        f"{LARGEST} generators are the most that are looked at, and a further direction has the defect "
+        f"{last.beyond:.2g}: a group with more is not told, and what is told may be a part of one"
+    )
+
+
 def closest(told: list[Gate]) -> Gate | None:
     """Of numbers that were not accepted, the one that went furthest, and has the widest gap."""
     refused = [gate for gate in told if not gate.accepted and gate.failed != "small"]

@@ -23,12 +23,11 @@ from haar.errors import ArgumentError, DataError
 from haar.groups import cyclic
 from haar.probing.dense import check_dense
 from haar.probing.fields_by_name import joined_fields
-from haar.probing.told_apart import told_apart
+from haar.probing.told_apart import CLUSTERS, told_apart
 from haar.probing.unread import without_unread
 
 #: Names by which batches call their labels, and the trajectories that rows come from.
 LABELS = ("labels", "label", "targets", "target", "y")
-CLUSTERS = ("clusters", "cluster")
 #: Names of one thing; the first is ASE's.
 _SYNONYMS = (
     ("positions", "pos", "position", "coordinates", "coords", "xyz", "r"),

@@ -7,6 +7,13 @@ from typing import Any, Literal
 import numpy as np
 from torch import Tensor
 
+from haar.probing.trajectory_names import trajectory_numbers
+
+#: Names of the trajectories in a dictionary.
+CLUSTERS = ("clusters", "cluster")
+#: What stands where in a tuple.
+_PLACES = ("inputs", "labels", "clusters")
+
 _Array = (Tensor, np.ndarray)
 
 
@@ -16,7 +23,7 @@ def told_apart(data: Any, *, alike: Literal["batches", "pair"]) -> Any:
     A list of two tensors is a pair where single samples differ in shape or kind of number, and two batches where these
     are alike and the numbers of rows are not. A list of inputs in a container and a tensor of labels is a pair. With
     one whole number a row as the third of three it is a pair with clusters. Tables and columns of pandas or polars
-    become arrays first.
+    become arrays first, and a column of the names of trajectories numbers.
 
     Args:
         data: What a caller gives as data.
@@ -51,10 +58,17 @@ def _with_arrays(data: Any) -> Any:
     if _is_table(data):
         return data.to_numpy()
     if type(data) in (tuple, list) and any(map(_is_table, data)):
-        return type(data)(x.to_numpy() if _is_table(x) else x for x in data)
+        return type(data)(_array(x, marks=place == len(_PLACES) - 1) for place, x in enumerate(data))
     if type(data) is dict and any(map(_is_table, data.values())):
-        return {key: x.to_numpy() if _is_table(x) else x for key, x in data.items()}
+        return {key: _array(x, marks=key in CLUSTERS) for key, x in data.items()}
     return data
+
+
+def _array(x: Any, *, marks: bool) -> Any:
+    """An array for a table or a column; of the names of trajectories, numbers."""
+    if not _is_table(x):
+        return x
+    return trajectory_numbers(x) if marks else x.to_numpy()
 
 
 def _is_table(x: Any) -> bool:

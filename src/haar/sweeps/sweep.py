@@ -14,7 +14,7 @@ from haar.folders import is_claimed
 from haar.report import Table, write_json
 from haar.sweeps.ended import heeding_interrupts, termination_interrupts
 from haar.sweeps.progress import WrittenProgress, read_progress
-from haar.sweeps.workers import Workers
+from haar.sweeps.workers import Workers, submitted
 from haar.watch import Watch
 
 #: Seconds between two looks at what workers do.
@@ -115,7 +115,7 @@ class _Sweep:
                 self.rows[name] = Row(name, RUNNING, time.monotonic() - begun, "in another process")
             elif self.at_once is None or len(self.jobs) < self.at_once:
                 with heeding_interrupts():
-                    job = self._executor.submit(carry_out, part, self._written(name))
+                    job = submitted(self._executor, carry_out, part, self._written(name))
                 self.jobs[name] = job, time.monotonic()
                 self.rows[name] = Row(name, RUNNING, 0.0)
             else:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -88,3 +88,22 @@ class Workers:
             settings = {known: self.options[name] for name, (known, _) in _SLURM.items() if known}
             made.update_parameters(slurm_partition=self.partition, **settings)
         return made
+
+
+def submitted(executor: Any, work: Callable[..., object], *given: object) -> Any:
+    """Hand out work; submitit's job.
+
+    Args:
+        executor: What `Workers.executor` made.
+        work: A function that workers can import.
+        given: Its arguments.
+
+    Raises:
+        HaarError: If Slurm does not take the job, with what it says.
+    """
+    utils = require("submitit.core.utils", "scale")
+    try:
+        return executor.submit(work, *given)
+    except (utils.FailedJobError, utils.FailedSubmissionError) as error:
+        message = f"--workers: Slurm does not take the job ({' '.join(str(error).split())[:200]})"
+        raise HaarError(message) from error

@@ -29,7 +29,7 @@ def test_what_is_missing_is_named(everything, tmp_path):
         find_files(tmp_path, None)
     with pytest.raises(DataError, match="no folder data/tset; the splits here are train, valid, test"):
         WellReader(everything.root, split="tset")
-    with pytest.raises(DataError, match="this is one file, it has no split 'train'; leave split out"):
+    with pytest.raises(DataError, match="this is one file, it has no split 'train'; leave it out"):
         find_files(everything.root / "data" / "train" / "set_0.hdf5", "train")
     (tmp_path / "data" / "train").mkdir(parents=True)
     with pytest.raises(DataError, match=r"train: there is no \.hdf5 or \.h5 file"):

@@ -22,7 +22,7 @@ def find_files(path: Path, split: str | None) -> tuple[Path, ...]:
     """
     if path.is_file():
         if split is not None:
-            raise DataError(f"{path}: this is one file, it has no split {split!r}; leave split out")
+            raise DataError(f"{path}: this is one file, it has no split {split!r}; leave it out")
         return (path,)
     if not path.exists():
         raise DataError(f"{path}: no such file or folder")
