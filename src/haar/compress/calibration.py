@@ -6,7 +6,7 @@ So what a layer is given comes from predecessors that were compressed already, a
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from typing import Any
 
 import torch
@@ -22,10 +22,15 @@ Rule = Callable[[Layer, int, Float[Tensor, "out into"], Float[Tensor, "rows into
 """From a layer, the number of its matrix, the matrix and its inputs to the matrix that takes its place."""
 
 
+class _AllReached(Exception):  # noqa: N818 (no error: the rest of a run would say nothing)
+    """Ends a run in which every layer was changed."""
+
+
 def calibrated(model: nn.Module, layers: Sequence[Layer], batch: Batch, rule: Rule) -> None:
     """Run a model once and change its layers one after the other, each by what it was given.
 
-    A layer that is called several times is changed by what it was given the first time.
+    A layer that is called several times is changed by what it was given the first time. The run ends where the last one
+    was reached.
 
     Args:
         model: The model, whose layers are changed in place.
@@ -44,6 +49,8 @@ def calibrated(model: nn.Module, layers: Sequence[Layer], batch: Batch, rule: Ru
             matrices = layer.matrices()
             pairs = zip(matrices, inputs.to(matrices), strict=True)
             layer.write(torch.stack([rule(layer, k, weight, x) for k, (weight, x) in enumerate(pairs)]))
+            if len(reached) == len(layers):
+                raise _AllReached
 
     fast = torch.backends.mha.get_fastpath_enabled()
     torch.backends.mha.set_fastpath_enabled(value=False)  # one step for a whole layer, without its parts
@@ -53,7 +60,8 @@ def calibrated(model: nn.Module, layers: Sequence[Layer], batch: Batch, rule: Ru
                 mine = [layer for layer in layers if layer.module is module]
                 handle = module.register_forward_pre_hook(_hook(mine, layers, change), with_kwargs=True)
                 stack.callback(handle.remove)
-            batch.run(model)
+            with suppress(_AllReached):
+                batch.run(model)
     finally:
         torch.backends.mha.set_fastpath_enabled(value=fast)
     missing = [layer.name for layer in layers if layer.path not in reached]

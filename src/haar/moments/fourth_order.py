@@ -142,12 +142,14 @@ def power_coefficients(activation: Activation, mean: Tensor, sd: Tensor, part: s
         >>> [float(x[0, 0]) for x in power_coefficients(Polynomial((0.0, 1.0)), 0 * one, one, slice(0, 0), 4)]
         [0.0, 1.0, 0.0, 3.0]
     """
+    m, s = mean[..., part], sd[..., part]
+    if m.shape == mean.shape:
+        return [activation.hermite(m, s, length), *activation.centred_powers(m, s, length, (2, 3, 4))]
     zero = torch.zeros_like(sd)
     passing = ((mean, sd), (sd**2, zero, math.sqrt(2) * sd**2), (zero, 3 * sd**3, zero, math.sqrt(6) * sd**3))
     fourth = (3 * sd**4, zero, 12 / math.sqrt(2) * sd**4, zero, 24 / math.sqrt(24) * sd**4)
     found = [torch.stack([*x, *([zero] * (length + 1 - len(x)))], -1) for x in (*passing, fourth)]
     if part.stop > part.start:
-        m, s = mean[..., part], sd[..., part]
         inner = activation.hermite(m, s, length), *activation.centred_powers(m, s, length, (2, 3, 4))
         found = [
             torch.slice_scatter(outer, x, -2, part.start, part.stop) for outer, x in zip(found, inner, strict=True)

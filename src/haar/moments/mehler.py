@@ -82,10 +82,11 @@ def mehler_tail(
 
 def _summed(rho: Tensor, left: Tensor, right: Tensor) -> Tensor:
     """Horner's rule, one matrix at a time: the outer products in one go would take terms n^2."""
-    terms = left.shape[-1]
-    total = left[..., :, None, terms - 1] * right[..., None, :, terms - 1]
-    for k in range(terms - 2, 0, -1):
-        total = total.mul_(rho).addcmul_(left[..., :, None, k], right[..., None, :, k])
+    rows = left.movedim(-1, 0).contiguous()[..., :, None].unbind(0)
+    columns = right.movedim(-1, 0).contiguous()[..., None, :].unbind(0)
+    total = rows[-1] * columns[-1]
+    for row, column in zip(rows[-2:0:-1], columns[-2:0:-1], strict=True):
+        total = total.mul_(rho).addcmul_(row, column)
     return total.mul_(rho)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Sequence
 
@@ -22,13 +23,20 @@ def _standardise(mean: Tensor, sd: Tensor) -> tuple[Tensor, Tensor]:
     return torch.where(moves, ratio, still).clamp(-FAR, FAR), moves
 
 
-def _relu_hermite(mean: Tensor, sd: Tensor, order: int) -> list[Tensor]:
+def _relu_hermite(mean: Tensor, sd: Tensor, order: int) -> Tensor:
     h, _ = _standardise(mean, sd)
     upper, density = cdf(h), pdf(h)
-    found = [mean * upper + sd * density, sd * upper]
-    weighted = hermite_polynomials(h, max(order - 2, 0), start=density)
-    found += [(-1) ** k * sd * weighted[k - 2] / math.sqrt(k * (k - 1)) for k in range(2, order + 1)]
-    return found[: order + 1]
+    first = torch.stack([mean * upper + sd * density, sd * upper][: order + 1], -1)
+    if order < 2:
+        return first
+    weighted = torch.stack(hermite_polynomials(h, order - 2, start=density), -1)
+    return torch.cat([first, sd[..., None] * weighted / weighted.new_tensor(_signed_roots(order))], -1)
+
+
+@functools.cache
+def _signed_roots(order: int) -> tuple[float, ...]:
+    """(-1)^k sqrt(k (k - 1)) from k = 2 on."""
+    return tuple((-1) ** k * math.sqrt(k * (k - 1)) for k in range(2, order + 1))
 
 
 def _binomial(start: Tensor, slope: Tensor, power: int) -> Tensor:
@@ -44,29 +52,34 @@ def _raised(moments: Tensor) -> Tensor:
     return roots[1:] * moments[..., 1:] + roots[:-1] * lower
 
 
-def _contracted(polynomial: Tensor, moments: Tensor, order: int) -> Tensor:
-    total = polynomial[..., :1] * moments[..., : order + 1]
+def _ladder(moments: Tensor, power: int) -> list[Tensor]:
+    """E[xi^j He_k ..] for j up to a power; each has one term fewer."""
+    found = [moments]
+    for _ in range(power):
+        found.append(_raised(found[-1]))
+    return found
+
+
+def _contracted(polynomial: Tensor, ladder: Sequence[Tensor], order: int) -> Tensor:
+    total = polynomial[..., :1] * ladder[0][..., : order + 1]
     for j in range(1, polynomial.shape[-1]):
-        moments = _raised(moments)
-        total = total + polynomial[..., j : j + 1] * moments[..., : order + 1]
+        total = total + polynomial[..., j : j + 1] * ladder[j][..., : order + 1]
     return total
 
 
-def _whole(polynomial: Tensor, order: int) -> Tensor:
-    """E[p(xi) He_k] / sqrt(k!) on the whole line."""
-    start = torch.zeros(order + polynomial.shape[-1], dtype=polynomial.dtype, device=polynomial.device)
+def _whole(like: Tensor, last: int) -> Tensor:
+    """E[He_k] / sqrt(k!) on the whole line, for k up to the last."""
+    start = torch.zeros(last + 1, dtype=like.dtype, device=like.device)
     start[0] = 1.0
-    return _contracted(polynomial, start, order)
+    return start
 
 
-def _beyond(polynomial: Tensor, height: Tensor, below: Tensor, order: int) -> Tensor:
-    """E[p(xi) He_k] / sqrt(k!) over xi > height, or over xi < height: He_(k-1) pdf is what He_k pdf integrates to."""
-    last = order + polynomial.shape[-1] - 1
+def _beyond(height: Tensor, below: Tensor, last: int) -> Tensor:
+    """E[He_k] / sqrt(k!) over xi > height, or over xi < height: He_(k-1) pdf is what He_k pdf integrates to."""
     weighted = torch.stack(hermite_polynomials(height, max(last - 1, 0), start=pdf(height)), -1)[..., :last]
     roots = torch.arange(1, last + 1, dtype=height.dtype, device=height.device).sqrt()
     share = torch.where(below[..., 0], cdf(height), cdf(-height))[..., None]
-    moments = torch.cat([share, torch.where(below, -1.0, 1.0) * weighted / roots], -1)
-    return _contracted(polynomial, moments, order)
+    return torch.cat([share, torch.where(below, -1.0, 1.0) * weighted / roots], -1)
 
 
 class PiecewiseLinear(Activation):
@@ -121,11 +134,11 @@ class PiecewiseLinear(Activation):
         self, mean: Float[Tensor, "*units"], sd: Float[Tensor, "*units"], order: int
     ) -> Float[Tensor, "*units terms"]:
         """Closed form, term by term."""
-        terms = [self.offset + self.slope * mean, self.slope * sd][: order + 1]
-        terms += [torch.zeros_like(mean)] * (order + 1 - len(terms))
+        first = torch.stack([self.offset + self.slope * mean, self.slope * sd][: order + 1], -1)
+        total = torch.nn.functional.pad(first, (0, order + 1 - first.shape[-1]))
         for knot, turn in zip(self.knots, self.turns, strict=True):
-            terms = [a + turn * b for a, b in zip(terms, _relu_hermite(mean - knot, sd, order), strict=True)]
-        return torch.stack(terms, -1)
+            total = total + turn * _relu_hermite(mean - knot, sd, order)
+        return total
 
     def variance(self, mean: Float[Tensor, "*units"], sd: Float[Tensor, "*units"]) -> Float[Tensor, "*units"]:
         """Closed form: the pair covariance at correlation one."""
@@ -145,19 +158,24 @@ class PiecewiseLinear(Activation):
         pieces = [(self.offset + self.slope * mean - level, self.slope * sd)]
         for knot, turn in zip(self.knots, self.turns, strict=True):
             pieces.append((pieces[-1][0] + turn * (mean - knot), pieces[-1][1] + turn * sd))
+        most = max(powers, default=0)
+        whole = _ladder(_whole(mean, order + most), most)
+        sides = []
+        for knot in self.knots:  # one recurrence for all powers
+            over = (mean > knot)[..., None]
+            moments = _beyond(_standardise(knot - mean, sd)[0], over, order + most)
+            sides.append((over, torch.where(over, -1.0, 1.0), _ladder(moments, most)))
         found = []
         for power in powers:
             polynomials = [_binomial(*piece, power) for piece in pieces]
             # The polynomial where the mean is, and what differs from it beyond each knot: no large numbers cancel.
             own = polynomials[0]
             terms = torch.zeros_like(own[..., :1])
-            for at, knot in enumerate(self.knots):
-                jump, over = polynomials[at + 1] - polynomials[at], (mean > knot)[..., None]
+            for at, (over, sign, ladder) in enumerate(sides):
+                jump = polynomials[at + 1] - polynomials[at]
                 own = torch.where(over, polynomials[at + 1], own)
-                terms = terms + torch.where(over, -1.0, 1.0) * _beyond(
-                    jump, _standardise(knot - mean, sd)[0], over, order
-                )
-            found.append(terms + _whole(own, order))
+                terms = terms + sign * _contracted(jump, ladder, order)
+            found.append(terms + _contracted(own, whole, order))
         return found
 
     def covariance(self, pair: NormalPair) -> Float[Tensor, "*pairs"]:

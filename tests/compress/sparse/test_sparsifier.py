@@ -75,6 +75,84 @@ def test_masked_weights_are_zero_and_new_ones_begin_anew(make):
                     assert torch.allclose(value[dropped], torch.tensor(start[key])), key
 
 
+def masked_by_hand(model, optimizer, sparse, steps):
+    """The course of a training whose gradients are masked before every step; no hook is on the optimiser."""
+    course = []
+    for step in range(steps):
+        optimizer.zero_grad()
+        x = torch.randn(8, 12, generator=torch.Generator().manual_seed(step), dtype=torch.float64)
+        (model(x) - x[:, :5]).square().mean().backward()
+        if step % 4 == 3:
+            course.append([p.detach().clone() for p in model.parameters()])
+        for layer in sparse.layers:
+            layer.place.parameter.grad.mul_(layer.mask())
+        optimizer.step()
+        with torch.no_grad():
+            for layer in sparse.layers:
+                layer.place.parameter.mul_(layer.mask())
+    return course
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_however_masks_are_laid_the_course_is_that_of_gradients_masked_before_the_step(name):
+    course, states = [], []
+    for hooked in (True, False):
+        model = network().double()
+        optimizer = OPTIMIZERS[name](list(model.parameters()))
+        sparse = sparsify(model, Static(0.7), optimizer, steps=12, seed=3)
+        if hooked:
+            course.append([])
+            for step in range(12):
+                optimizer.zero_grad()
+                x = torch.randn(8, 12, generator=torch.Generator().manual_seed(step), dtype=torch.float64)
+                (model(x) - x[:, :5]).square().mean().backward()
+                if step % 4 == 3:
+                    course[0].append([p.detach().clone() for p in model.parameters()])
+                optimizer.step()
+        else:
+            sparse.detach()
+            course.append(masked_by_hand(model, optimizer, sparse, 12))
+        states.append([dict(optimizer.state[p]) for p in model.parameters()])
+    for one, other in zip(*course, strict=True):
+        for a, b in zip(one, other, strict=True):
+            assert torch.allclose(a, b, rtol=1e-11, atol=1e-13)  # the same sums, perhaps by other roots
+    for mine, theirs in zip(*states, strict=True):
+        assert mine.keys() == theirs.keys()
+        for key, value in mine.items():
+            if isinstance(value, torch.Tensor):
+                assert torch.allclose(value, theirs[key], rtol=1e-11, atol=1e-13), key
+
+
+@pytest.mark.parametrize("size", [1e25, float("inf"), float("nan")])
+@pytest.mark.parametrize("name", ["Adam", "AdamW", "NAdam", "RAdam", "RMSprop"])
+def test_a_gradient_out_of_range_at_a_masked_weight_leaves_nothing(name, size):
+    model = nn.Linear(6, 4, bias=False)
+    optimizer = OPTIMIZERS[name](list(model.parameters()))
+    sparse = sparsify(model, Static(0.5), optimizer, steps=10)
+    mask = sparse.masks()["weight"]
+    for _ in range(2):
+        model.weight.grad = torch.ones(4, 6).masked_fill(~mask, size)  # its square is out of range at the least
+        optimizer.step()
+        assert bool(model.weight.isfinite().all())
+        assert torch.equal(model.weight != 0, mask)
+        for value in optimizer.state[model.weight].values():
+            if value.shape == mask.shape:
+                assert bool((value[~mask] == 0).all())
+
+
+@pytest.mark.parametrize("precision", [torch.bfloat16, torch.float16, torch.float32, torch.float64])
+def test_moments_are_masked_in_every_precision(precision):
+    model = nn.Linear(6, 4, bias=False).to(precision)
+    optimizer = torch.optim.AdamW(model.parameters())
+    sparse = sparsify(model, Static(0.5), optimizer, steps=10)
+    mask = sparse.masks()["weight"]
+    model.weight.grad = torch.ones_like(model.weight)
+    optimizer.step()
+    for value in (model.weight.detach(), *optimizer.state[model.weight].values()):
+        if value.shape == mask.shape:
+            assert torch.equal(value != 0, mask)
+
+
 @pytest.mark.parametrize("regime", REGIMES, ids=repr)
 def test_the_budget_is_kept_and_weights_are_zero(regime):
     model = network()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from jaxtyping import Bool
 from torch import Tensor
@@ -13,6 +15,8 @@ from haar.compress.sparse.rewiring import Rewired, filled, rewired
 from haar.training import seed_of
 
 _START = -1
+#: Whole numbers by the bytes of a number: masks are laid on the bits.
+_WHOLE = {2: torch.int16, 4: torch.int32, 8: torch.int64}
 
 
 class MaskedLayer:
@@ -43,6 +47,7 @@ class MaskedLayer:
         self.active = filled(scores, everything, self.budget(), place.units.sizes)
         self.seen = self.active.clone()
         self._mask: Tensor | None = None
+        self._bits: Tensor | None = None
 
     @property
     def name(self) -> str:
@@ -70,11 +75,23 @@ class MaskedLayer:
             self._mask = self.place.units.spread(self.active).to(parameter)
         return self._mask
 
+    def cut(self, values: Sequence[Tensor]) -> None:
+        """Put inactive entries to 0, in place; infinity and NaN too, which a product with 0 would not.
+
+        Args:
+            values: Tensors of the parameter's shape and precision.
+        """
+        whole = _WHOLE[self.place.parameter.element_size()]
+        if self._bits is None or self._bits.dtype != whole or self._bits.device != self.place.parameter.device:
+            self._bits = (self.mask() != 0).to(whole).neg_()  # all bits, or none
+        for value in values:
+            value.view(whole).bitwise_and_(self._bits)
+
     def take(self, active: Bool[Tensor, " units"]) -> None:
         """Use other active units from now on; weights are not touched."""
         self.active = active
         self.seen = self.seen.to(active.device) | active
-        self._mask = None
+        self._mask = self._bits = None
 
     def proposal(self) -> Rewired | None:
         """The next mask, from the weights and, where the regime reads them, the gradients; None while there are none.

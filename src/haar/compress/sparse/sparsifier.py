@@ -11,7 +11,7 @@ from torch import Tensor
 
 from haar.compress.sparse.densities import erdos_renyi, uniform
 from haar.compress.sparse.layer import MaskedLayer
-from haar.compress.sparse.moments import check_optimizer
+from haar.compress.sparse.moments import check_optimizer, moments_of, takes_slow_roots
 from haar.compress.sparse.placement import Place, Rules
 from haar.compress.sparse.report import SparsityReport, told
 from haar.errors import ArgumentError
@@ -29,7 +29,8 @@ class Sparsifier:
     """Masks on some parameters of a model, and what they need in its training; made by `haar.compress.sparsify`.
 
     Once it is attached to the optimisers nothing else is to be done: their own hooks mask gradients before a step
-    (after those of an update were read) and weights after it. A loop whose gradients are made within the step attaches
+    (after those of an update were read) and weights after it; or, where masked gradients would make the step slow
+    (`haar.compress.sparse.moments.takes_slow_roots`), weights and moments after it, which is the same. A loop whose gradients are made within the step attaches
     with ``before=False`` and calls `before_step` where they are there.
 
     Args:
@@ -79,6 +80,7 @@ class Sparsifier:
             "layers": [[one.name, list(one.place.units.shape), one.regime.facts()] for one in self.layers],
         }
         self._owner: dict[str, Optimizer] = {}
+        self._whole: set[int] = set()  # optimisers that are in a step with gradients that were not masked
         self._handles: list[Any] = []
 
     def begin(self, state: Mapping[str, Any] | None = None) -> None:
@@ -158,15 +160,21 @@ class Sparsifier:
         Raises:
             ArgumentError: If a masked parameter has no optimiser that was attached.
         """
+        layers = self._begun(optimizer)
+        with torch.no_grad():
+            gradients = [(layer.place.parameter.grad, layer) for layer in layers]
+            there = [(gradient, layer.mask()) for gradient, layer in gradients if gradient is not None]
+            _multiply(there)
+
+    def _begun(self, optimizer: Optimizer | None) -> list[MaskedLayer]:
+        """Change the masks that are due and count a step; the layers that take it."""
         layers = self._of(None if optimizer is None else _inmost(optimizer))
         self._change([layer for layer in layers if layer.due()])
         for layer in layers:
             layer.step += 1
         with torch.no_grad():
             self._tie(layers, gradients=True)
-            gradients = [(layer.place.parameter.grad, layer) for layer in layers]
-            there = [(gradient, layer.mask()) for gradient, layer in gradients if gradient is not None]
-            _multiply(there)
+        return layers
 
     def after_step(self, optimizer: Optimizer | None = None) -> None:
         """Mask the weights; called after the optimiser's step.
@@ -232,11 +240,24 @@ class Sparsifier:
                 way_out="call loss.backward() and then step(), or attach(optimizer, before=False) and call "
                 "before_step at the closure's end",
             )
-        self.before_step(optimizer)
+        if takes_slow_roots(optimizer):
+            self._whole.add(id(optimizer))
+            self._begun(optimizer)
+        else:
+            self.before_step(optimizer)
 
     def _after(self, optimizer: Optimizer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         del args, kwargs
-        self.after_step(optimizer)
+        if id(optimizer) not in self._whole:
+            self.after_step(optimizer)
+            return
+        self._whole.discard(id(optimizer))
+        layers = self._of(optimizer)
+        with torch.no_grad():
+            for layer in reversed(layers):  # the last is what the processor has at hand still
+                parameter = layer.place.parameter
+                layer.cut([parameter.detach(), *moments_of(optimizer, parameter)])
+            self._tie(layers, gradients=False)
 
     def _of(self, optimizer: Optimizer | None) -> list[MaskedLayer]:
         """The layers of an optimiser."""
