@@ -8,8 +8,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from haar.cli.options import FactoryArg, Weights, count_option, folder_option, named_on_the_command_line, seed_option
-from haar.errors import ArgumentError, DataError
+from haar.cli.options import (
+    FactoryArg,
+    Labels,
+    Weights,
+    count_option,
+    folder_option,
+    named_on_the_command_line,
+    seed_option,
+)
+from haar.errors import ArgumentError
 
 if TYPE_CHECKING:
     from torch import nn
@@ -20,7 +28,10 @@ app = typer.Typer(
 )
 
 _MODEL = "module:factory, imported from here; or a haar surrogate (.safetensors)."
-_DATA = "module:function that returns batches, or a .safetensors file with inputs and, if there are some, targets."
+_DATA = (
+    "module:function that returns batches; arrays x and y in .npz or .h5; a table, see --labels; or a .safetensors "
+    "file with inputs and, if there are some, targets."
+)
 _METHODS = (
     'Names with commas between them, such as "magnitude, wanda, 2:4, quantise"; haar compress methods lists them.'
 )
@@ -43,6 +54,7 @@ def sweep(
     methods: Methods = None,
     levels: Annotated[str | None, typer.Option(help="Levels for all methods, such as 0.2,0.5,0.8.")] = None,
     metrics: Metrics = None,
+    labels: Labels = None,
     calibration: Calibration = None,
     symmetry: Annotated[str | None, typer.Option(help="module:function that returns a haar.Symmetry.")] = None,
     layers: Layers = None,
@@ -61,8 +73,7 @@ def sweep(
     from haar.entry import called
 
     module = _module(model, weights, factory_arg)
-    batches = _batches(data, "DATA")
-    near = None if calibration is None else _batches(calibration, "--calibration")
+    batches, near = _data(module, data, calibration, labels)
     with _named(), ProgressBars(quiet=as_json) as bars:
         if by_layer is not None:
             found: Any = compress.sensitivity(
@@ -85,6 +96,7 @@ def gauge(
     *,
     methods: Methods = None,
     metrics: Metrics = None,
+    labels: Labels = None,
     calibration: Calibration = None,
     layers: Layers = None,
     weights: Weights = None,
@@ -99,8 +111,7 @@ def gauge(
     from haar.cli.screen import ProgressBars
 
     module = _module(model, weights, factory_arg)
-    batches = _batches(data, "DATA")
-    near = None if calibration is None else _batches(calibration, "--calibration")
+    batches, near = _data(module, data, calibration, labels)
     with _named(), ProgressBars(quiet=as_json) as bars:
         found = compress.gauge(
             module, _words(methods), _words(metrics), batches, calibration=near, layers=layers, seed=seed, watch=bars
@@ -122,6 +133,17 @@ def methods_command() -> None:
     console().print(Table("Methods", ("method", "level", "levels", "needs calibration"), rows).rich())
 
 
+def _data(module: nn.Module, data: str, calibration: str | None, labels: str | None) -> tuple[Any, Any]:
+    """Batches of the evaluation, and of calibration."""
+    from haar.cli.batch_file import batches_of_data, has_columns
+
+    batches = batches_of_data(data, module, argument="DATA", labels=labels)
+    if calibration is None:
+        return batches, None
+    beside = labels if has_columns(calibration) else None
+    return batches, batches_of_data(calibration, module, argument="--calibration", labels=beside)
+
+
 def _named() -> Any:
     return named_on_the_command_line(
         model="MODEL", data="DATA", perturbations="--methods", perturbation="--by-layer", metrics="--metrics",
@@ -133,30 +155,6 @@ def _module(model: str, weights: Path | None, arguments: list[str] | None) -> nn
     from haar.cli.model_file import load_model
 
     return load_model(model, weights=weights, arguments=arguments or (), fields=False).module
-
-
-def _batches(given: str, argument: str) -> Any:
-    """Batches of a function, or of a file of tensors."""
-    from haar.entry import called
-    from haar.received import read_tensors
-
-    if not given.endswith(".safetensors"):
-        return called(given, {}, argument, forms="module:function, or a .safetensors file")
-    path = Path(given)
-    if not path.exists():
-        raise DataError(f"{path}: no such file")
-    tensors = read_tensors(path)[0]
-    if "inputs" not in tensors:
-        raise DataError(f"{path}: expected a tensor 'inputs', got {', '.join(tensors) or 'none'}")
-    inputs, targets = tensors["inputs"], tensors.get("targets")
-    if targets is not None and len(targets) != len(inputs):
-        raise DataError(f"{path}: expected as many targets as inputs, got {len(targets)} and {len(inputs)}")
-    parts = inputs.split(_ROWS)
-    return list(parts) if targets is None else list(zip(parts, targets.split(_ROWS), strict=True))
-
-
-#: Rows of a batch that is read from a file.
-_ROWS = 64
 
 
 def _words(text: str | None) -> list[str] | None:
