@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from haar.actions import Action, Field, FieldSpec, Layout, Symmetry
+from haar.actions import Field, FieldSpec, Layout, Symmetry
 from haar.errors import ArgumentError
 from haar.groups import Group
 
@@ -115,7 +115,7 @@ def fields_of(symmetry: Symmetry) -> tuple[tuple[Field, Layout], tuple[Field, La
     return None if first is None or second is None else (first, second)
 
 
-def _named(side: Action) -> tuple[Field, Layout] | None:
+def _named(side: object) -> tuple[Field, Layout] | None:
     if not isinstance(side, Field) or side.layout is None or side.offset is not None or side.channels is None:
         return None
     return (side, side.layout) if side.rep.dim == side.layout.channels else None
