@@ -54,8 +54,8 @@ def _refilled_in_turn(tree: Any, value: Any, name: str, queue: Iterator[Any]) ->
     # not inside `rebuild`: a function that calls itself by its own closure would keep the leaves until a collection
     if isinstance(tree, Action):
         return next(queue)
-    parts = {key: _refilled_in_turn(*beside, queue) for key, *beside in _beside(tree, value, name)}
-    return refilled(value, parts)
+    beside = _beside(tree, value, name)
+    return refilled(value, {key: _refilled_in_turn(part, own, place, queue) for key, part, own, place in beside})
 
 
 def map_values(function: Callable[..., Any], actions: Any, first: Any, *others: Any) -> Any:

@@ -73,7 +73,7 @@ def read_sharded(
 
 def _check_enough(shard: str, ranks: Ranks, have: int) -> None:
     if ranks.world > have:
-        other = "" if shard == "elements" else ", or divide the elements of the group (shard elements)"
+        other = "" if shard == "elements" else ", or divide the elements of the group by shard='elements'"
         raise ArgumentError(
             "processes",
             expected=f"at most as many as there are {'elements' if shard == 'elements' else 'samples'}, {have}",
