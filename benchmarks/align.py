@@ -7,8 +7,9 @@ The first part writes two checkpoints, one of them the other moved by a random e
 aligns them in a process of its own: seconds, CPU seconds, and how much more memory the process held at its height than
 before, in checkpoints. The second trains pairs of networks from different seeds and brings them together by weights
 with ours, `rebasin` and `sinkhorn-rebasin` (60 steps of its own example's optimiser), turn by turn; and with ours by
-activations. Seeds begin at 10, for 0 to 2 were looked at while the code was written. Batch norms take their statistics
-anew at every point of every side's line. With --docs the tables are written into docs/align.md, between its markers.
+activations. Seeds begin at 10, for 0 to 2 were looked at while the code was written, and the number of samples chosen.
+Batch norms take their statistics anew at every point of every side's line. With --docs the tables are written into
+docs/align.md, between its markers.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ KINDS = ("perceptron", "resnet")
 COUNTS = {"perceptron": 15, "resnet": 7}
 TITLES = {
     "ours": "ours, weights",
-    "activations": "ours, activations of 300 samples",
+    "activations": "ours, activations of 100 samples",
     "rebasin": "rebasin 0.0.47",
     "sinkhorn": "sinkhorn-rebasin 0.0.2",
 }

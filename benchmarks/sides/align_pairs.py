@@ -159,7 +159,7 @@ def _sinkhorn(a: object, b: object, x: object) -> dict:
 
 SIDES = {
     "ours": case(_ours),
-    "activations": case(_ours_by_activations, samples=300),
+    "activations": case(_ours_by_activations, samples=100),
     "rebasin": case(_rebasin),
     "sinkhorn": case(_sinkhorn),
 }

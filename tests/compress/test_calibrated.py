@@ -11,7 +11,7 @@ from torch import nn
 from haar.compress import PERTURBATIONS, SparseGPT, Surgeon, Wanda, sweep
 from haar.compress.batch import batches_of
 from haar.compress.bench import Bench
-from haar.compress.calibrated import ScaledQuantise, Taylor, inverse_gram, spectrum
+from haar.compress.calibrated import ScaledQuantise, Taylor, inverse_gram, norms, spectrum
 from haar.compress.catalogue import perturbation_of, perturbations_of
 from haar.compress.entries import share
 from haar.compress.layers import layers_of
@@ -44,6 +44,55 @@ def test_scores_by_hand():
     empty = W.clone()
     empty[1], empty[:, 2] = 0, 0
     assert torch.equal(PERTURBATIONS["ria"]().scores(empty, X)[1], torch.zeros(6, dtype=F64))
+
+
+@pytest.mark.parametrize(("rows", "into"), [(1, 1), (7, 3), (700, 60), (3, 40_000)])
+def test_norms_of_inputs_are_those_of_numpy(rows, into):
+    x = drawn(rows, into)
+    np.testing.assert_allclose(norms(x), np.linalg.norm(x.numpy(), axis=0), rtol=1e-13)
+    np.testing.assert_allclose(norms(x.float()), np.linalg.norm(x.float().double().numpy(), axis=0), rtol=1e-5)
+    half = (1000 * x[:, :3]).half()  # squares are out of its range, norms of few rows are not
+    expected = np.linalg.norm(half.double().numpy(), axis=0)
+    seen = expected < 60_000
+    np.testing.assert_allclose(norms(half).double()[seen], expected[seen], rtol=1e-3)
+    assert norms(half).dtype == torch.float16
+
+
+@pytest.mark.parametrize("guarded", [False, True])
+def test_a_run_ends_where_the_last_layer_was_reached(guarded):
+    class Counted(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.body, self.head, self.heads = (
+                nn.Sequential(nn.Linear(6, 5), nn.ReLU(), nn.Linear(5, 4)),
+                nn.Linear(4, 2),
+                0,
+            )
+
+        def forward(self, x):
+            try:
+                x = self.body(x)
+            except Exception:
+                if not guarded:
+                    raise
+                x = self.body(x)  # a model that goes on whatever happens
+            self.heads += 1
+            return self.head(x)
+
+    torch.manual_seed(0)
+    model = Counted().double()
+    bench = Bench(model, layers=["body.*"], calibration=batches_of([X]), example=batches_of([X])[0])
+    before = bench.model.heads
+    Wanda().apply(bench, 0.5, 0)
+    assert bench.model.heads == before + guarded
+    first = model.body[0].weight.detach()
+    kept = first.abs() * X.norm(dim=0)
+    kept = kept > kept.sort(dim=1).values[:, 2:3]
+    assert torch.equal(bench.model.body[0].weight.detach(), first * kept)
+    seen = torch.relu(X @ (first * kept).T + model.body[0].bias.detach())
+    score = model.body[2].weight.detach().abs() * seen.norm(dim=0)
+    assert torch.equal(bench.model.body[2].weight != 0, score > score.sort(dim=1).values[:, 1:2])
+    assert not any(module._forward_pre_hooks for module in bench.model.modules())
 
 
 @pytest.mark.parametrize("damping", [0.0, 0.01, 0.5])

@@ -341,6 +341,15 @@ def test_the_lowest_are_those_that_sorting_puts_first(shape, share):
     broken = plain.clone()
     broken[..., ::2] = torch.nan
     count = round(share * shape[-1])
-    for scores in (plain, (4 * plain).floor(), broken):
+    signed = torch.where(plain < 0.5, -0.0, 0.0)
+    for scores in (
+        plain,
+        plain.double(),
+        plain.bfloat16(),
+        (4 * plain).floor(),
+        signed,
+        torch.stack([plain, plain], -1)[..., 0],
+        broken,
+    ):
         first = scores.sort(dim=-1, stable=True).indices[..., :count]
         assert torch.equal(lowest(scores, count), torch.zeros(shape, dtype=torch.bool).scatter(-1, first, True))

@@ -55,7 +55,7 @@ def match_activations(
             if leg.site and leg.port not in action.sites[leg.site].nested:
                 here, there = (_seen(one.narrow(0, part.start, part.length), leg) for one in (mine, other))
                 size = action.sites[leg.site].ports[leg.port]
-                gram = here.reshape(size, -1) @ there.reshape(size, -1).mT
+                gram = (here.reshape(size, -1) @ there.reshape(size, -1).mT).double()
                 found = grams[leg.site]
                 total = found.get(leg.port)
                 found[leg.port] = total + gram if isinstance(total, Tensor) else gram
@@ -110,6 +110,11 @@ def _watching(action: ParameterAction, model: nn.Module, found: dict[tuple[str, 
             handle.remove()
 
 
+def _summed(value: Tensor) -> torch.dtype:
+    """The precision in which activations are multiplied: their own, or single where that is less."""
+    return torch.promote_types(value.dtype, torch.float32)
+
+
 def _reader(row: str, entry: Entry, found: dict[tuple[str, int], Tensor]) -> Any:
     def read(module: nn.Module, given: tuple[Any, ...], returned: Any) -> None:
         weight = module.weight
@@ -120,6 +125,7 @@ def _reader(row: str, entry: Entry, found: dict[tuple[str, int], Tensor]) -> Any
             dual = any(leg.dual or leg.port == "o" for leg in entry.axes[axis])
             value = given[0] if dual else returned
             if isinstance(value, Tensor) and value.shape[at] == weight.shape[axis]:
-                found[row, axis] = value.movedim(at, 0).reshape(weight.shape[axis], -1).double()
+                # in the model's own precision, and half the memory of double: sums of many products follow in double
+                found[row, axis] = value.movedim(at, 0).reshape(weight.shape[axis], -1).to(_summed(value))
 
     return read

@@ -30,8 +30,8 @@ class Sparsifier:
 
     Once it is attached to the optimisers nothing else is to be done: their own hooks mask gradients before a step
     (after those of an update were read) and weights after it; or, where masked gradients would make the step slow
-    (`haar.compress.sparse.moments.takes_slow_roots`), weights and moments after it, which is the same. A loop whose gradients are made within the step attaches
-    with ``before=False`` and calls `before_step` where they are there.
+    (`haar.compress.sparse.moments.takes_slow_roots`), weights and moments after it, which is the same. A loop whose
+    gradients are made within the step attaches with ``before=False`` and calls `before_step` where they are there.
 
     Args:
         places: The parameters that are masked.
