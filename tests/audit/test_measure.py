@@ -14,7 +14,7 @@ from haar.audit import audit, layer_defects, lie_defects, lie_derivative
 from haar.audit.measure import audited_elements
 from haar.average import average
 from haar.errors import ArgumentError, HaarError, ShapeError
-from haar.groups import SO, dihedral, octahedral
+from haar.groups import SO, cyclic, dihedral, octahedral
 
 F64 = torch.float64
 D4 = dihedral(4)
@@ -323,3 +323,13 @@ def test_one_number_is_a_label_as_a_scalar_and_as_a_row():
         for energy in (lambda x: x.sum(), lambda x: x.sum().reshape(1))
     ]
     assert told[0] == told[1] > 0
+
+
+def test_classes_beside_several_outputs_are_refused_with_the_way_out(generator):
+    x = torch.randn(6, 3, generator=generator, dtype=F64)
+    symmetry = Symmetry(cyclic(1), Invariant(cyclic(1)), Invariant(cyclic(1)))
+    told = r"labels: expected the outputs' \(6, 3\), got \(6,\)"
+    with pytest.raises(ShapeError, match=told + "; squared errors of classes want .*one_hot"):
+        audit(torch.tanh, symmetry, (x, torch.arange(6) % 3))
+    with pytest.raises(ShapeError, match=told + "$"):
+        audit(torch.tanh, symmetry, (x, x[:, 0]))

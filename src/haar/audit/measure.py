@@ -236,7 +236,9 @@ def _label(made: Tensor, given: Any) -> Any:
         label = given.unsqueeze(-1)  # one number a row, as a table has it
     if not isinstance(label, Tensor) or label.shape != made.shape:
         got = tuple(label.shape) if isinstance(label, Tensor) else repr(label)
-        raise ShapeError("labels", expected=f"the outputs' {tuple(made.shape)}", got=got)
+        classes = isinstance(given, Tensor) and not (given.is_floating_point() or given.is_complex()) and given.ndim < 2
+        way_out = "squared errors of classes want torch.nn.functional.one_hot(labels), or no labels" if classes else ""
+        raise ShapeError("labels", expected=f"the outputs' {tuple(made.shape)}", got=got, way_out=way_out)
     if made.is_complex() != label.is_complex():
         kinds = ["complex" if one.is_complex() else "real" for one in (made, label)]
         raise ArgumentError("labels", expected=f"{kinds[0]} numbers, like the model's output", got=kinds[1])

@@ -13,7 +13,7 @@ from haar.errors import ArgumentError, HaarError
 #: What verbs call otherwise than commands do.
 _SYNONYMS = {"symmetry": "group", "max_samples": "samples", "path": "output"}
 #: Words that mean other things deep inside than as options of a command.
-_OTHERWISE = frozenset({"weights", "shape", "order", "size"})
+_OTHERWISE = frozenset({"weights", "shape", "order", "size", "labels"})
 _KEYWORD = re.compile(r"\b(?P<name>[a-z]\w*)=(?P<value>\"[^\"]*\"|'[^']*'|[\w.+-]*\w|\.\.\.)(?![\w(.])")
 #: A call, an attribute of a package, or a keyword: what can be typed in Python alone.
 _PYTHON = re.compile(r"\b\w+\(|\b(?:haar|torch|numpy)\.\w|\b[a-z]\w*=|\blambda\b")
