@@ -376,3 +376,17 @@ def test_the_report_counts():
         assert one.active == int((dict(model.named_parameters())[one.name] != 0).sum())
     assert "69.9% of the masked weights are zero, 49 units have grown" in str(report)
     assert report.to_dict()["kind"] == "sparsity"
+
+
+@pytest.mark.parametrize("dtype", [torch.complex64, torch.complex128])
+def test_complex_weights_are_masked(dtype):
+    model = nn.Linear(4, 4, dtype=dtype)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=0.1)
+    masks = sparsify(model, Static(0.5), optimizer, steps=3)
+    for _ in range(3):
+        optimizer.zero_grad()
+        model(torch.ones(2, 4, dtype=dtype)).abs().square().mean().backward()
+        optimizer.step()
+    assert int((model.weight != 0).sum()) == 8
+    (layer,) = masks.layers
+    assert torch.equal(model.weight != 0, layer.mask() != 0)

@@ -70,9 +70,14 @@ def takes_slow_roots(optimizer: torch.optim.Optimizer) -> bool:
     if type(optimizer) not in _ROOTS or not torch.backends.mkl.is_available():
         return False
     return not any(
-        group.get("fused") or group.get("differentiable") or any(p.device.type != "cpu" for p in group["params"])
+        group.get("fused") or group.get("differentiable") or any(not _is_plain(p) for p in group["params"])
         for group in optimizer.param_groups
     )
+
+
+def _is_plain(parameter: Tensor) -> bool:
+    """Whether it is real and on a processor."""
+    return parameter.device.type == "cpu" and not parameter.is_complex()
 
 
 def moments_of(optimizer: torch.optim.Optimizer, parameter: Tensor) -> list[Tensor]:

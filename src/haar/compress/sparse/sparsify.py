@@ -87,6 +87,5 @@ def sparsify(
     places, dense = placed(model, rules, symmetry or {})
     made = Sparsifier(places, dense, rules, steps=steps, seed=seed, densities=densities, score=score)
     made.begin(state)
-    several = optimizers is None or isinstance(optimizers, Iterable)
-    held = list(optimizers or ()) if several else [optimizers]
-    return made.attach(*held)
+    held: Any = () if optimizers is None else optimizers
+    return made.attach(*(held if isinstance(held, Iterable) else [held]))
