@@ -84,3 +84,14 @@ def test_a_message_of_the_command_line_itself_stays(tmp_path, monkeypatch, capsy
     (tmp_path / "x.npy").write_bytes(b"")
     assert main(["check", "model.jit", "x.npy"]) == 2
     assert "; a file of TorchScript is loaded by a function of your own module: def make():" in capsys.readouterr().err
+
+
+def test_keys_of_a_file_keep_their_names():
+    params = params_of("relax", "fit")
+    for name, given, called in (
+        ("steps", {"steps": 20}, "--steps"),
+        ("steps", {"steps": None}, "steps"),
+        ("data", {"data": "a"}, "data"),
+    ):
+        with pytest.raises(ArgumentError, match=rf"^{called}: expected"), as_typed(params, given):
+            raise ArgumentError(name, expected="one", got="two")

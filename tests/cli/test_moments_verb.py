@@ -158,7 +158,7 @@ def test_graph_networks_go_by_orbits_of_nodes(here, tmp_path, capsys):
     [
         (["my_networks:make", "--node-symmetry", "ring"], "--node-symmetry: expected --backend orbit beside it"),
         (["my_networks:make", "--backend", "orbit"], "--shape: expected nodes,features for --backend orbit"),
-        (["my_networks:normed"], "got LayerNorm ('1'); pass on_unsupported='linearise' or on_unsupported='sample'"),
+        (["my_networks:normed"], "got LayerNorm ('1'); pass --on-unsupported 'linearise' or --on-unsupported 'sample'"),
         (["my_networks:image"], "--shape: expected the shape of one input"),
         (["my_networks:image", "--shape", "a"], "--shape: expected whole numbers"),
         (["my_networks:make", "--shape", "4"], "input_shape: expected an input that"),

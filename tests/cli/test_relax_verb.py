@@ -341,4 +341,4 @@ def test_a_path_runs_over_seeds_on_workers(here, capsys):
     words[words.index("swept")] = "other"
     words[words.index("--seeds") + 1] = "1"
     assert main(words) == 2
-    assert "seed 0: HaarError: steps: expected at least 30 to tune" in capsys.readouterr().err
+    assert "seed 0: HaarError: --steps: expected at least 30 to tune" in capsys.readouterr().err

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -21,11 +21,12 @@ _HERE = str(Path(__file__).parent)
 
 
 @contextmanager
-def as_typed(params: Sequence[Any]) -> Iterator[None]:
+def as_typed(params: Sequence[Any], given: Mapping[str, Any] | None = None) -> Iterator[None]:
     """Let refusals name options and arguments of a command, and say of a way out in Python that it is one.
 
     Args:
         params: The command's parameters, as click has them.
+        given: What was typed. Of a command that takes a file of keys, what was not is a key of the file.
 
     Raises:
         HaarError: The same error, retold.
@@ -35,7 +36,7 @@ def as_typed(params: Sequence[Any]) -> Iterator[None]:
     except ArgumentError as error:
         called = {param.name: _spelt(param) for param in params}
         name = error.argument if error.argument in called else _SYNONYMS.get(error.argument, "")
-        if name in called and name not in _OTHERWISE:
+        if name in called and name not in _OTHERWISE and _is_typed(name, params, given or {}):
             error.argument = called[name]
         error.way_out = _retold(error.way_out, params, ours=_is_ours(error))
         error.args = (str(error),)
@@ -44,6 +45,13 @@ def as_typed(params: Sequence[Any]) -> Iterator[None]:
         if len(error.args) == 1 and isinstance(error.args[0], str):
             error.args = (_with_options(error.args[0], params),)
         raise
+
+
+def _is_typed(name: str, params: Sequence[Any], given: Mapping[str, Any]) -> bool:
+    """Whether a name is that of an option, and not of a key in a file."""
+    of_file = any("FILE" in str(param.metavar or "") for param in params)
+    options = [param.name for param in params if param.param_type_name == "option"]
+    return not of_file or (name in options and given.get(name) is not None)
 
 
 def _spelt(param: Any) -> str:

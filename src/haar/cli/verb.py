@@ -30,7 +30,7 @@ class Verb(TyperCommand):
         """Run it; a page that it writes tells the options, and a refusal names them."""
         with (
             optioned({name: value for name, value in ctx.params.items() if name not in _HEARD}),
-            as_typed(self.params),
+            as_typed(self.params, ctx.params),
         ):
             return super().invoke(ctx)
 
