@@ -78,7 +78,7 @@ def test_quantum_does_not_reach_the_audit_and_intertwiners_do_not_reach_quantum(
 ANYWHERE = "from __future__ import annotations\n"
 EDITS = {
     "a docstring": ("systems/intertwiners/protocol.py", "One seed.", "One seed, measured."),
-    "a comment": ("systems/intertwiners/protocol.py", "    del folder\n", "    # not used\n    del folder\n"),
+    "a comment": ("systems/intertwiners/protocol.py", ANYWHERE, "# said again\n" + ANYWHERE),
     "a title": ("systems/intertwiners/recipe.py", "What commutes", "What does commute"),
     "a bound": ("systems/intertwiners/claims.py", "EXACT = 1e-10", "EXACT = 1e-11"),
     "the audit": ("audit/sums.py", ANYWHERE, ANYWHERE + "X = 1\n"),

@@ -42,10 +42,11 @@ class OnnxModel(nn.Module):
 
     Example:
         >>> import tempfile, warnings
-        >>> x, folder = torch.randn(2, 3), tempfile.TemporaryDirectory()
-        >>> with warnings.catch_warnings(action="ignore"):
-        ...     made = torch.onnx.export(nn.ReLU(), (x,), folder.name + "/relu.onnx", verbose=False)
-        >>> bool((OnnxModel(folder.name + "/relu.onnx")(x) == x.relu()).all())
+        >>> x = torch.randn(2, 3)
+        >>> with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings(action="ignore"):
+        ...     made = torch.onnx.export(nn.ReLU(), (x,), folder + "/relu.onnx", verbose=False)
+        ...     graph = OnnxModel(folder + "/relu.onnx")
+        >>> bool((graph(x) == x.relu()).all())
         True
     """
 

@@ -63,7 +63,7 @@ def test_train_then_audit(capsys: pytest.CaptureFixture[str], tmp_path: Path, as
     assert json.loads(out)["kind"] == "audit"
     assert json.loads(out)["samples"] == 2
     code, _, err = run(capsys, "audit", path, "--data", "nh3")
-    assert (code, err) == (2, "haar: data: expected molecules Li, H, got N, H, H, H\n")
+    assert (code, err) == (2, "haar: --data: expected molecules Li, H, got N, H, H, H\n")
 
 
 def test_compare_writes_a_table(capsys: pytest.CaptureFixture[str], tmp_path: Path, as_recorded) -> None:
