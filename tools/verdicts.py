@@ -70,7 +70,8 @@ def table(results: list[dict[str, Any]], claims: dict[str, list[dict[str, Any] |
     lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
     for outcomes in claims.values():
         told = next(outcome for outcome in outcomes if outcome is not None)
-        lines.append("| " + " | ".join([told["claim"], told["bound"], *map(cell, outcomes)]) + " |")
+        plain = told["claim"].replace("|", r"\|")  # else it would end the cell
+        lines.append("| " + " | ".join([plain, told["bound"], *map(cell, outcomes)]) + " |")
     return lines
 
 
