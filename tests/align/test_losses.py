@@ -28,7 +28,7 @@ def own(model, batch):
 def test_torchs_losses_are_taken_as_they_are(loss):
     a, b = network(0), network(1)
     halves = [(X[:6], Y[:6]), (X[6:], Y[6:])]
-    for data, same in ((halves, halves), ((X, Y), [(X, Y)]), (iter(halves), halves)):
+    for data, same in ((halves, halves), ((X, Y), [(X, Y)]), ([X, Y], [(X, Y)]), (iter(halves), halves)):
         found = haar.align.barrier(a, b, loss, data, points=3)
         assert found.losses == haar.align.barrier(a, b, own, same, points=3).losses
 

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from haar.errors import ArgumentError
+from haar.probing.told_apart import told_apart
 
 Loss = Callable[..., Tensor]
 """Of a model (or a function that runs one) and a batch; a tensor of one number."""
@@ -36,7 +37,7 @@ def loss_of(loss: Any) -> Loss:
             expected="a function of a model and a batch, or torch's loss of outputs and targets, such as nn.MSELoss()",
             got=repr(loss) if isinstance(loss, str) else type(loss).__name__,
         )
-    if not isinstance(loss, nn.Module) and not _of_torch(loss):
+    if not _compares(loss):
         return loss  # type: ignore[no-any-return]
 
     def of_model(model: Callable[..., Any], batch: Any) -> Tensor:
@@ -64,14 +65,15 @@ def batches_for(loss: Any, data: Any) -> list[Any]:
 
     Args:
         loss: As for `loss_of`.
-        data: An iterable of batches, or a tuple of inputs and targets.
+        data: An iterable of batches; or inputs and targets, as `haar.probing.told_apart` tells them.
 
     Raises:
         ArgumentError: If there are none, or nothing that batches are read from.
     """
-    torch_loss = isinstance(loss, nn.Module) or _of_torch(loss)
-    if torch_loss and isinstance(data, tuple) and len(data) == 2 and isinstance(data[1], Tensor):
-        return [data]
+    if _compares(loss):
+        data = told_apart(data, alike="batches")
+        if isinstance(data, tuple) and len(data) == 2 and isinstance(data[1], Tensor):
+            return [data]
     try:
         batches = list(data)
     except TypeError:
@@ -102,9 +104,10 @@ def inputs_of_first(data: Any) -> Any:
     return first if isinstance(first, Tensor) else None
 
 
-def _of_torch(loss: Any) -> bool:
+def _compares(loss: Any) -> bool:
+    """Whether it is called with outputs and targets: a module, or a function of torch."""
     name = getattr(loss, "__name__", "")
-    return bool(name) and getattr(torch.nn.functional, name, None) is loss
+    return isinstance(loss, nn.Module) or (bool(name) and getattr(torch.nn.functional, name, None) is loss)
 
 
 def _name(loss: Any) -> str:

@@ -33,6 +33,7 @@ def batches_of_data(given: str, module: nn.Module, *, argument: str, labels: str
     """
     from haar.cli.rows_file import read_rows
     from haar.entry import called
+    from haar.probing.arrays import own_precision
 
     if not has_columns(given):
         if labels is not None:
@@ -42,7 +43,7 @@ def batches_of_data(given: str, module: nn.Module, *, argument: str, labels: str
             return _of_tensors(Path(given))
         return called(given, {}, argument, forms="module:function, or a file of rows (.npz, .h5, .csv, .safetensors)")
     inputs, targets, _ = read_rows(Path(given), most=_ALL, labels=labels)
-    own = next((p.dtype for p in module.parameters() if p.is_floating_point()), inputs.dtype)
+    own = own_precision(module) or inputs.dtype
     parts = inputs.to(own).split(_ROWS)
     answer = _answer(module, parts[0][:1], argument)
     if targets is None:

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.utils.data import Dataset
 
 from haar.errors import ArgumentError, DataError, HaarError
+from haar.probing.arrays import own_precision, with_tensors
 from haar.probing.told_apart import told_apart
 
 #: Labels of `transformers` and of torch's cross entropy that do not count.
@@ -157,7 +158,7 @@ def batches_of(data: Any, argument: str = "data", *, model: nn.Module | None = N
     if not isinstance(data, Iterable):
         way_out = "torch.utils.data.DataLoader(data, batch_size=8)" if isinstance(data, Dataset) else ""
         raise ArgumentError(argument, expected="batches", got=type(data).__name__, way_out=way_out)
-    found = [batch_of(_tensors(given, _precision(model))) for given in data]
+    found = [batch_of(with_tensors(given, own_precision(model))) for given in data]
     if not found:
         raise ArgumentError(argument, expected="at least one batch", got="none")
     for number, batch in enumerate(found):
@@ -173,24 +174,6 @@ def _is_pair(data: tuple[Any, ...]) -> bool:
     """Whether a tuple is inputs and targets, not two batches each of which is such a pair."""
     arrays = (Tensor, np.ndarray)
     return len(data) == 2 and isinstance(data[1], arrays) and isinstance(data[0], (*arrays, tuple, list))
-
-
-def _precision(model: nn.Module | None) -> torch.dtype | None:
-    parameters = model.parameters() if isinstance(model, nn.Module) else ()
-    return next((p.dtype for p in parameters if p.is_floating_point()), None)
-
-
-def _tensors(given: Any, precision: torch.dtype | None) -> Any:
-    """A batch with tensors in place of arrays."""
-    if isinstance(given, np.ndarray) and given.dtype.kind in "biufc":
-        native = np.array(given, dtype=given.dtype.newbyteorder("="), order="C")  # a copy, that may be written
-        made = torch.from_numpy(native)
-        return made.to(precision) if made.is_floating_point() and precision is not None else made
-    if type(given) in (tuple, list):
-        return type(given)(_tensors(one, precision) for one in given)
-    if type(given) is dict:
-        return {name: _tensors(one, precision) for name, one in given.items()}
-    return given
 
 
 def joined(batches: Sequence[Batch]) -> Batch:

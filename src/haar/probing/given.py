@@ -21,6 +21,7 @@ from haar.actions.trees import action_leaves
 from haar.containers import is_graph, named_parts, parts_of, refilled
 from haar.errors import ArgumentError, DataError
 from haar.groups import cyclic
+from haar.probing.arrays import NUMBERS, own_precision, tensor_of, with_tensors
 from haar.probing.dense import check_dense
 from haar.probing.fields_by_name import joined_fields
 from haar.probing.told_apart import CLUSTERS, told_apart
@@ -37,8 +38,6 @@ _SYNONYMS = (
     ("forces", "force", "f"),
     ("stress", "stresses"),
 )
-#: Kinds of arrays that become tensors: real, complex, whole numbers, true and false.
-_NUMBERS = "fciub"
 _WAY_OUT = "yield ((d['x'], d['t']), d['y'])"
 
 
@@ -216,21 +215,9 @@ class _Reader:
     argument: str
     labelled: bool
 
-    @property
-    def precision(self) -> torch.dtype | None:
-        """That of the model's parameters, where they have one."""
-        parameters = self.model.parameters() if isinstance(self.model, nn.Module) else ()
-        return next((p.dtype for p in parameters if p.is_floating_point()), None)
-
     def tensors(self, tree: Any) -> Any:
         """Containers with tensors in place of arrays; real ones take the model's precision."""
-        if isinstance(tree, np.ndarray):  # what holds no numbers is refused by its own name where it is used
-            return self._tensor(tree) if tree.dtype.kind in _NUMBERS else tree
-        parts = None if isinstance(tree, Tensor) else parts_of(tree)
-        if parts is None:
-            return tree
-        made = {key: self.tensors(part) for key, part in parts.items()}
-        return tree if all(made[key] is part for key, part in parts.items()) else refilled(tree, made)
+        return with_tensors(tree, own_precision(self.model))
 
     def array(self, array: np.ndarray) -> Tensor:
         """An array that is all the data.
@@ -238,14 +225,9 @@ class _Reader:
         Raises:
             ArgumentError: If it holds no numbers.
         """
-        if array.dtype.kind not in _NUMBERS:
+        if array.dtype.kind not in NUMBERS:
             raise ArgumentError(self.argument, expected="arrays of numbers", got=f"an array of {array.dtype}")
-        return self._tensor(array)
-
-    def _tensor(self, array: np.ndarray) -> Tensor:
-        native = np.array(array, dtype=array.dtype.newbyteorder("="), order="C")  # a copy, that may be written
-        made = torch.from_numpy(native)
-        return made.to(self.precision) if made.is_floating_point() and self.precision is not None else made
+        return tensor_of(array, own_precision(self.model))
 
     def items(self, item: Any) -> Iterator[Any]:
         """The batches that one item of an iterable holds: a list of graphs or atoms holds one each."""
