@@ -21,7 +21,7 @@ from haar.moments.side_effects import without_side_effects
 from haar.moments.step_builder import Given, first_line, refuse_complex
 from haar.moments.walker import Walker
 from haar.probing import left_alone
-from haar.tracing import Followed, Leaves, NotFollowedError, follow, leaves_of
+from haar.tracing import Followed, Leaves, NotFollowedError, chain, follow, leaves_of
 
 
 def trace(
@@ -78,8 +78,12 @@ def trace(
 
 def _followed(given: Given, law: InputLaw | None) -> Program:
     """The model step by step."""
-    run = ModelRun(given.model, given.input_shape, given.constants)
     leaves = _leaves(given)
+    if not (given.extra or given.affine or given.constants):
+        known = chain(given.model, given.input_shape)
+        if known is not None:
+            return Walker(known, given, leaves).run()
+    run = ModelRun(given.model, given.input_shape, given.constants)
     followed = _graph(given, run, leaves)
     try:
         program = Walker(followed, given, leaves).run()
