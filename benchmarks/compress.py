@@ -41,8 +41,8 @@ from haar.weights.small import SmallGPT2
 
 ROUNDS = 5
 PROCESSES = 3
-#: So many numbers of four bytes are asked for once in a process: from then on glibc keeps what is given back. Else every
-#: activation is new pages, in sweeps and in bare evaluations as chance has it.
+#: So many numbers of four bytes are asked for once in a process: from then on glibc keeps what is given back. Else
+#: activations are new pages, in sweeps and in bare evaluations as chance has it.
 _ASKED = 6 * 2**20
 LEVELS = (0.2, 0.4, 0.6, 0.8)
 GOAL = 1.10
@@ -102,7 +102,7 @@ def median(call: Any) -> float:
 
 
 def overheads() -> dict[str, Any]:
-    """Sweeps over bare evaluations: medians over processes, for where the weights lie changes a ratio by some percent."""
+    """Sweeps over bare evaluations, medians over processes: where weights lie changes a ratio by some percent."""
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(1, mp_context=context, max_tasks_per_child=1) as pool:
         found = list(pool.map(overhead, range(PROCESSES)))
@@ -228,7 +228,8 @@ def lines(found: dict[str, Any]) -> list[str]:
         if isinstance(line, dict) and "ratio" in line:
             same = f" ({line['same weights']:.4%} of the first layer alike)" if "same weights" in line else ""
             table.append(f"| ours over {name}{same} | {line['ratio']:.2f} | |")
-    return [*table, "", f"CPU seconds on one thread, medians of {ROUNDS} turns, of overheads in each of {PROCESSES} processes. {machine(1)}, torch {found['torch']}."]
+    told = f"CPU seconds on one thread, medians of {ROUNDS} turns, of overheads in each of {PROCESSES} processes."
+    return [*table, "", f"{told} {machine(1)}, torch {found['torch']}."]
 
 
 def main() -> None:
