@@ -127,14 +127,18 @@ def test_the_composite_rule_against_a_fine_grid(function, breaks, sd):
     assert f.hermite(mean, s, 0).item() == pytest.approx(expected.item(), abs=tolerance)
 
 
-def test_smooth_rule_and_cut_rule_agree():
-    mean, sd = torch.tensor([0.3, -2.0], dtype=torch.float64), torch.tensor([0.9, 0.2], dtype=torch.float64)
-    smooth = GaussianRule(mean, sd, (0.0,), smooth=True)
-    cut = GaussianRule(mean, sd, (0.0,))
-    assert smooth.xi.ndim == 1
-    torch.testing.assert_close(
-        smooth.hermite(torch.tanh(smooth.z), 20), cut.hermite(torch.tanh(cut.z), 20), rtol=1e-12, atol=1e-14
-    )
+@pytest.mark.parametrize("scale", [0.3, 1.0])
+@pytest.mark.parametrize("ratio", [0.2, 0.75, 0.76, 1.0, 1.6, 5.0, 8.0, 8.01, 30.0])
+def test_smooth_rule_and_cut_rule_agree(ratio, scale):
+    """Up to eight times the scale all units share their nodes, and the digits of both rules are the same."""
+    mean = scale * torch.tensor([0.3, -2.0, 5.0], dtype=torch.float64)
+    sd = ratio * scale * torch.tensor([0.9, 1.0, 0.2], dtype=torch.float64)
+    smooth = GaussianRule(mean, sd, (0.0,), scale=scale, smooth=True)
+    cut = GaussianRule(mean, sd, (0.0,), scale=scale, nodes=32)
+    assert (smooth.xi.ndim == 1) == (ratio <= 8)
+    for function in (torch.tanh, torch.nn.functional.silu):
+        found, expected = (rule.hermite(function(rule.z / scale), 40) for rule in (smooth, cut))
+        torch.testing.assert_close(found, expected, rtol=1e-11, atol=2e-14 * max(1.0, ratio))
 
 
 def test_the_quadrature_error_finds_an_unlisted_kink():

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch.autograd import forward_ad
 
-from haar.moments.mehler import mehler, mehler_tail, symmetric_mehler
+from haar.moments.mehler import mehler, mehler_tail, several_mehler, symmetric_mehler
 
 # Torch's forward mode writes parts of itself in a script that it calls deprecated.
 pytestmark = pytest.mark.filterwarnings("ignore:.torch.jit.:DeprecationWarning")
@@ -126,3 +126,19 @@ def test_what_a_cut_leaves():
     assert mehler_tail(variance, coefficients, 1).item() == 1.0
     assert mehler_tail(variance, coefficients, 2).item() == 0.75
     assert mehler_tail(0.5 * variance, coefficients, 2).item() == 0.0
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (3, 2, 2), (64, 64), (65, 65)])
+def test_several_pairs_are_one_after_the_other(shape):
+    """On both sides of the size up to which they are summed together, with their derivatives."""
+    rho, a, b = draw(shape, 4)
+    pairs = [(a, b), (b, b), (a, a)]
+    found, expected = several_mehler(rho, pairs), [mehler(rho, *pair) for pair in pairs]
+    assert len(found) == 3
+    weights = [torch.linspace(-1, k, rho.numel(), dtype=torch.float64).reshape(shape) for k in (1, 2, 3)]
+    slopes = [
+        torch.autograd.grad(sum((w * x).sum() for w, x in zip(weights, values, strict=True)), (rho, a, b))
+        for values in (found, expected)
+    ]
+    for one, other in zip([*found, *slopes[0]], [*expected, *slopes[1]], strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-12, atol=1e-12)

@@ -184,3 +184,13 @@ def test_batches_are_computed_one_by_one():
         whole = all_pairs(f, *stacked).covariance
         for at, part in enumerate(parts):
             torch.testing.assert_close(whole[at], all_pairs(f, *part).covariance, rtol=1e-11, atol=1e-12)
+
+
+@pytest.mark.parametrize("f", ACTIVATIONS, ids=ids)
+@pytest.mark.parametrize("order", [4, 20, 128])
+def test_coefficients_that_are_known_change_nothing(f, order):
+    mean, sd = torch.tensor([0.3, -0.4, 1.0], dtype=torch.float64), torch.tensor([0.5, 1.0, 1.3], dtype=torch.float64)
+    rho = torch.tensor([[1.0, 0.7, -0.3], [0.7, 1.0, 0.2], [-0.3, 0.2, 1.0]], dtype=torch.float64)
+    found, expected = all_pairs(f, mean, sd, rho, known=f.hermite(mean, sd, order)), all_pairs(f, mean, sd, rho)
+    assert (found.order, found.closed_pairs) == (expected.order, expected.closed_pairs)
+    torch.testing.assert_close(found.covariance, expected.covariance, rtol=1e-12, atol=1e-13)

@@ -291,3 +291,15 @@ def test_parameters_keep_their_gradients():
     model = nn.Sequential(nn.Linear(2, 3), nn.BatchNorm1d(3), nn.PReLU(3), nn.Linear(3, 1)).eval()
     propagate(model, Gaussian([0.1, 0.2])).mean.sum().backward()
     assert all(p.grad is not None and bool(p.grad.abs().sum() > 0) for p in model.parameters())
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
+@pytest.mark.parametrize("how", ["raise", "sample"])
+@pytest.mark.parametrize("kind", [nn.ReLU, nn.LayerNorm])
+def test_weights_that_are_no_numbers_are_named(value, how, kind):
+    """In what is known by its classes and in what is run, whatever is done with parts without a closed form."""
+    model = nn.Sequential(nn.Linear(2, 3), kind(3) if kind is nn.LayerNorm else kind(), nn.Linear(3, 1))
+    with torch.no_grad():
+        model[2].weight[0, 1] = value
+    with pytest.raises(ArgumentError, match=r"model: expected finite weights, got NaN or infinity in '2\.weight'"):
+        trace(model, (2,), on_unsupported=how)

@@ -139,7 +139,7 @@ class Bench:
 
     def sparsity(self) -> float:
         """The share of the layers' weights that are 0."""
-        zeros = sum(int((layer.weight == 0).sum()) for layer in self.layers)
+        zeros = sum(int((layer.weight == 0).count_nonzero()) for layer in self.layers)
         return zeros / sum(layer.weight.numel() for layer in self.layers)
 
 

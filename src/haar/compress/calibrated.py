@@ -24,8 +24,8 @@ Matrix = Float[Tensor, "out into"]
 Rows = Float[Tensor, "rows into"]
 #: Singular values below this share of the largest are what rounding leaves of a direction that is not there.
 _RANGE = 1e-11
-#: So many numbers of the inputs are squared at once.
-_BLOCK = 2**14
+#: So many numbers of the inputs are squared in one piece; more are, block by block, so that what is read stays at hand.
+_AT_ONCE, _BLOCK = 2**19, 2**14
 
 
 class _Calibrated(Perturbation):
@@ -62,8 +62,9 @@ class _Scored(_Calibrated):
 def norms(x: Rows) -> Float[Tensor, " into"]:
     """The norm of every input over the rows."""
     wide = x.float() if x.dtype in (torch.float16, torch.bfloat16) else x.abs() if x.is_complex() else x
-    # Block by block, which stays in the cache: torch's own norm over the first axis takes five to ten times as long,
-    # and loses a digit more in single precision.
+    # torch's own norm over the first axis takes five to ten times as long, and loses a digit more in single precision.
+    if wide.numel() <= _AT_ONCE:
+        return wide.square().sum(dim=0).sqrt().to(x.real.dtype)
     block = max(1, _BLOCK // max(1, wide.shape[1]))
     sums = torch.zeros_like(wide[:block])
     for rows in wide.split(block):

@@ -105,6 +105,9 @@ def classes_of(outputs: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
         got = f"targets of shape {tuple(target.shape)} for outputs {tuple(outputs.shape)}"
         raise ArgumentError("data", expected="one class for every row of the last axis of the outputs", got=got)
     target = target.long()
+    least, most = target.aminmax() if target.numel() else (target.sum(), target.sum())
+    if int(least) >= 0 and int(most) < outputs.shape[-1]:
+        return outputs, target
     wrong = target[(target != IGNORED) & ((target < 0) | (target >= outputs.shape[-1]))]
     if wrong.numel():
         raise ArgumentError(

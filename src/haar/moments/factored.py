@@ -15,7 +15,7 @@ from haar.moments.entries import Entries
 from haar.moments.factors import Factors
 from haar.moments.fourth_order import power_coefficients
 from haar.moments.generations import Passage, all_generations, one_generation
-from haar.moments.mehler import mehler
+from haar.moments.mehler import several_mehler
 from haar.moments.pairs import all_pairs
 from haar.moments.quadrature import factorial_roots
 from haar.moments.second_order import Step, place
@@ -140,15 +140,15 @@ def factored(
         (8.0, 48.0)
     """
     e, mean, sd, rho = Entries(), before.mean, before.sd(), before.correlation()
-    pairs = all_pairs(activation, mean[..., part], sd[..., part], rho[..., part, part], tolerance=tolerance)
-    length = series_length(activation, largest_correlation(rho[..., part, part].detach(), e))
+    inner = rho[..., part, part]
+    length = series_length(activation, largest_correlation(inner.detach(), e))
     coefficients = power_coefficients(activation, mean, sd, part, length)
     f, square, cube, _ = coefficients
+    known = f[..., part, :]
+    pairs = all_pairs(activation, mean[..., part], sd[..., part], inner, tolerance=tolerance, known=known)
     normal = (
         place(rho * f[..., :, None, 1] * f[..., None, :, 1], pairs.covariance, part),
-        mehler(rho, square, f),
-        mehler(rho, cube, f),
-        mehler(rho, square, square),
+        *several_mehler(rho, [(square, f), (cube, f), (square, square)]),
     )
     factors = before.factors.filled(mean, e)
     unit = Units(activation, part, rho, before.inverse_sd(), coefficients, normal)

@@ -9,6 +9,7 @@ derivative: reverse mode would keep two matrices an order, `_Sum` keeps the thre
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -66,6 +67,26 @@ def symmetric_mehler(
         return mehler(rho, coefficients, coefficients)
     found: Tensor = _SymmetricSum.apply(rho, coefficients)  # type: ignore[no-untyped-call]  # torch leaves apply untyped
     return found
+
+
+def several_mehler(
+    rho: Float[Tensor, "*batch units units"], pairs: Sequence[tuple[Tensor, Tensor]]
+) -> tuple[Float[Tensor, "*batch units units"], ...]:
+    """The series of several pairs of functions on the same correlations: of few units all in one go.
+
+    Args:
+        rho: Correlations.
+        pairs: Normalised Hermite coefficients of both functions, of the same length for all.
+
+    Example:
+        >>> rho, a, b = torch.full((1, 1), 0.5), torch.tensor([[3.0, 1.0, 1.0]]), torch.tensor([[0.0, 2.0, 0.0]])
+        >>> [found.item() for found in several_mehler(rho, [(a, a), (a, b)])]
+        [0.75, 1.0]
+    """
+    if rho.shape[-1] > _STRIP:  # the matrices of one pair alone are what a core keeps at hand
+        return tuple(mehler(rho, left, right) for left, right in pairs)
+    left, right = (torch.stack(side) for side in zip(*pairs, strict=True))
+    return mehler(rho.expand(len(pairs), *rho.shape), left, right).unbind(0)
 
 
 def mehler_tail(

@@ -66,7 +66,8 @@ def hermite_polynomials(
     current = x * previous
     found.append(current)
     for k in range(1, order):
-        previous, current = current, (x * current - math.sqrt(k) * previous) / math.sqrt(k + 1)
+        down, up = -math.sqrt(k / (k + 1)), 1.0 / math.sqrt(k + 1)
+        previous, current = current, torch.addcmul(down * previous, x, current, value=up)
         found.append(current)
     return found
 

@@ -12,6 +12,7 @@ from haar.moments.activation import Activation, NormalPair
 from haar.moments.mehler import mehler, mehler_tail, symmetric_mehler
 
 _ORDERS = (4, 8, 12, 16, 24, 32, 48, 64, 96, 128)
+_FIRST = 16  # so many orders are computed before it is known how many are needed
 _CLOSED_COST = 2000.0  # one closed form costs about as much as this many Mehler terms
 
 
@@ -48,6 +49,7 @@ def all_pairs(
     rho: Float[Tensor, "*batch units units"],
     *,
     tolerance: float = 1e-12,
+    known: Float[Tensor, "*batch units terms"] | None = None,
 ) -> PairCovariance:
     """Covariance matrix of f(x), x normal with the given means, standard deviations and correlations.
 
@@ -61,6 +63,7 @@ def all_pairs(
         sd: Standard deviations of all units.
         rho: Correlations in [-1, 1].
         tolerance: Accepted truncation error relative to the standard deviations of f.
+        known: Normalised Hermite coefficients of f, where they were computed already.
 
     Example:
         >>> from haar.moments.piecewise_linear import PiecewiseLinear
@@ -79,7 +82,9 @@ def all_pairs(
         coefficients = activation.hermite(mean, sd, activation.degree)
         covariance = mehler(rho, coefficients, coefficients)
         return PairCovariance(_with_diagonal(covariance, variance), coefficients, activation.degree, 0, 0.0)
-    return _series(activation, mean, sd, rho, variance=variance, tolerance=tolerance)
+    if known is None:
+        known = activation.hermite(mean, sd, _FIRST)
+    return _series(activation, mean, sd, rho, variance=variance, known=known, tolerance=tolerance)
 
 
 @dataclass(frozen=True)
@@ -93,13 +98,19 @@ class _Plan:
 
 
 def _plan(
-    activation: Activation, mean: Tensor, sd: Tensor, *, variance: Tensor, size: Tensor, tolerance: float
+    activation: Activation,
+    mean: Tensor,
+    sd: Tensor,
+    *,
+    variance: Tensor,
+    size: Tensor,
+    coefficients: Tensor,
+    tolerance: float,
 ) -> _Plan:
     """Choose the cheapest order; `size` holds the |rho| of all pairs that are asked for."""
     closed_form = type(activation).covariance is not Activation.covariance
     largest = float(size.max()) if size.numel() else 0.0
     best: tuple[float, int, float] | None = None
-    coefficients = activation.hermite(mean, sd, 16)
     for order in _ORDERS:
         if order >= coefficients.shape[-1]:
             coefficients = activation.hermite(mean, sd, min(2 * order, _ORDERS[-1]))
@@ -115,11 +126,11 @@ def _plan(
 
 
 def _series(
-    activation: Activation, mean: Tensor, sd: Tensor, rho: Tensor, *, variance: Tensor, tolerance: float
+    activation: Activation, mean: Tensor, sd: Tensor, rho: Tensor, *, variance: Tensor, known: Tensor, tolerance: float
 ) -> PairCovariance:
     size = rho.detach().abs()
     size.diagonal(dim1=-2, dim2=-1).zero_()
-    plan = _plan(activation, mean, sd, variance=variance, size=size, tolerance=tolerance)
+    plan = _plan(activation, mean, sd, variance=variance, size=size, coefficients=known, tolerance=tolerance)
     kept, order = plan.coefficients, plan.order
     covariance = symmetric_mehler(rho, kept)
     if plan.closed_form:
@@ -168,7 +179,8 @@ def cross_pairs(
     if activation.degree is not None:
         coefficients = activation.hermite(mean, sd, activation.degree)
         return mehler(rho, coefficients[left], coefficients[right]), 0.0
-    plan = _plan(activation, mean, sd, variance=variance, size=size, tolerance=tolerance)
+    first = activation.hermite(mean, sd, _FIRST)
+    plan = _plan(activation, mean, sd, variance=variance, size=size, coefficients=first, tolerance=tolerance)
     blocks = mehler(rho, plan.coefficients[left], plan.coefficients[right])
     if plan.closed_form:
         block, row, column = (size > plan.limit).nonzero(as_tuple=True)

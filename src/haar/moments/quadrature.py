@@ -15,6 +15,10 @@ _REACH = 12.0  # standard deviations; the density beyond is 1e-32
 _PANELS = (-_REACH, -8.0, -6.0, -4.0, -2.0, 0.0, 2.0, 4.0, 6.0, 8.0, _REACH)
 _GRADES = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0)
 _NODES = 16
+#: All units share panels up to an sd of so many times a smooth function's scale; beyond, each has its own.
+_SHARED = 8
+#: The sd, in scales, up to which the fixed panels are fine enough: beyond, 16 nodes lose digits of tanh, by its poles.
+_FINE = 0.75
 
 
 class GaussianRule:
@@ -30,7 +34,8 @@ class GaussianRule:
         sd: Standard deviations, zero allowed.
         breaks: Kinks and jumps of the function.
         scale: Length on which the function varies near its breaks; 0 if it is linear between them.
-        smooth: The breaks are no kinks: where no sd exceeds `scale` they need no cuts, and all units share their nodes.
+        smooth: The breaks are no kinks: panels of the scale's width need no cuts there, and all units share their nodes
+            (unless an sd is many times the scale).
         nodes: Nodes per panel.
 
     Example:
@@ -52,8 +57,8 @@ class GaussianRule:
     ) -> None:
         unit, share = legendre(nodes, mean)
         edges = torch.tensor(_PANELS, dtype=mean.dtype, device=mean.device)
-        if not (smooth and not bool((sd > scale).any())):
-            edges = self._cut(edges, mean, sd, breaks, scale)
+        finer = _finer(sd, scale) if smooth else None
+        edges = self._cut(edges, mean, sd, breaks, scale) if finer is None else _divided(edges, finer)
         width = edges.diff(dim=-1)[..., None]
         self.xi = (edges[..., :-1, None] + width * unit).flatten(-2)
         self.weights = (width * share).flatten(-2) * pdf(self.xi)
@@ -82,6 +87,18 @@ class GaussianRule:
         if self.xi.ndim == 1:
             return values @ torch.stack(polynomials, -1)
         return torch.stack([(values * p).sum(-1) for p in polynomials], -1)
+
+
+def _finer(sd: Tensor, scale: float) -> int | None:
+    """Into how many parts the fixed panels are divided so that a smooth function loses no digits; None for too many."""
+    largest = float(sd.detach().max()) if sd.numel() else 0.0
+    return max(1, math.ceil(largest / (_FINE * scale))) if largest <= _SHARED * scale else None
+
+
+def _divided(edges: Tensor, parts: int) -> Tensor:
+    """Edges with every panel divided into equal parts."""
+    steps = torch.arange(parts, dtype=edges.dtype, device=edges.device) / parts
+    return torch.cat([(edges[:-1, None] + edges.diff()[:, None] * steps).flatten(), edges[-1:]])
 
 
 def quadrature_error(

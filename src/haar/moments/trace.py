@@ -1,4 +1,4 @@
-"""From a trained model to a program of steps, and both run side by side."""
+"""From a trained model to a program of steps, and both run side by side where the model is more than torch's layers."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from haar.moments.side_effects import without_side_effects
 from haar.moments.step_builder import Given, first_line, refuse_complex
 from haar.moments.walker import Walker
 from haar.probing import left_alone
-from haar.tracing import Followed, Leaves, NotFollowedError, follow, leaves_of
+from haar.tracing import Followed, Leaves, NotFollowedError, chain, follow, leaves_of
 
 
 def trace(
@@ -36,7 +36,8 @@ def trace(
 ) -> Program:
     """Follow a model once, write it down as affine maps and activations, and run both side by side.
 
-    The model is not changed; training mode is respected (dropout then counts as noise, batch normalisation is refused).
+    A chain of torch's own dense layers and activations is what their classes say: it is written down without a run. The
+    model is not changed; training mode is respected (dropout then counts as noise, batch normalisation is refused).
     Parameters are read in float64 and stay differentiable. What the output does not need is left out. Writing in place
     is followed to every name of the memory, or refused.
 
@@ -53,7 +54,7 @@ def trace(
 
     Raises:
         UnsupportedModuleError: If a part has no closed form and no opt-in was given, or the program is not the model.
-        ArgumentError: If the model cannot be traced, or its inputs do not fit.
+        ArgumentError: If the model cannot be traced, its inputs do not fit, or a weight is not finite.
 
     Example:
         >>> program = trace(nn.Sequential(nn.Linear(2, 3), nn.ReLU()), (2,))
@@ -66,6 +67,7 @@ def trace(
         model, tuple(input_shape), dict(activations or {}), tuple(affine), dict(constants or {}), on_unsupported
     )
     _check_constants(given)
+    _check_finite(model)
     try:
         with left_alone(model):
             return _followed(given, law)
@@ -78,8 +80,12 @@ def trace(
 
 def _followed(given: Given, law: InputLaw | None) -> Program:
     """The model step by step."""
-    run = ModelRun(given.model, given.input_shape, given.constants)
     leaves = _leaves(given)
+    if not (given.extra or given.affine or given.constants):
+        known = chain(given.model, given.input_shape)
+        if known is not None:
+            return Walker(known, given, leaves).run()
+    run = ModelRun(given.model, given.input_shape, given.constants)
     followed = _graph(given, run, leaves)
     try:
         program = Walker(followed, given, leaves).run()
@@ -176,6 +182,13 @@ def _check_constants(given: Given) -> None:
                 got=f"{sorted(given.constants) or 'nothing'}",
                 way_out=f"pass constants={{{p.name!r}: ...}}; only the first input is random",
             )
+
+
+def _check_finite(model: nn.Module) -> None:
+    """Refuse weights that are no numbers: every moment would be none."""
+    for name, parameter in model.named_parameters():
+        if parameter.device.type != "meta" and not bool(parameter.isfinite().all()):
+            raise ArgumentError("model", expected="finite weights", got=f"NaN or infinity in {name!r}")
 
 
 def _as_a_whole(given: Given, law: InputLaw | None, error: HaarError) -> Program:

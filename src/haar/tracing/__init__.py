@@ -1,5 +1,6 @@
 """A model as a graph: one tracer, and one table of torch's operators."""
 
+from haar.tracing.chain import chain
 from haar.tracing.follow import SHAPE, Followed, Steps, bind, follow, is_plain, leaves_of
 from haar.tracing.operators import (
     OPERATORS,
@@ -23,6 +24,7 @@ __all__ = [
     "Operator",
     "Steps",
     "bind",
+    "chain",
     "follow",
     "is_aten",
     "is_of_torch",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -60,24 +60,22 @@ def check_optimizer(optimizer: torch.optim.Optimizer) -> None:
         )
 
 
-def takes_slow_roots(optimizer: torch.optim.Optimizer) -> bool:
+def takes_slow_roots(optimizer: torch.optim.Optimizer, masked: Sequence[Tensor]) -> bool:
     """Whether masked gradients would make the steps of an optimiser slow.
 
     Its moments of masked entries are then zeros, and roots of zeros take MKL six times as long as those of other
     numbers: a sixth of a step more at width 512. All of these optimisers treat every entry by itself, so that active
     ones come out the same if gradients go in whole, and what they leave in the others is taken out after the step.
+
+    Args:
+        optimizer: An optimiser.
+        masked: Those of its parameters that are masked.
     """
     if type(optimizer) not in _ROOTS or not torch.backends.mkl.is_available():
         return False
-    return not any(
-        group.get("fused") or group.get("differentiable") or any(not _is_plain(p) for p in group["params"])
-        for group in optimizer.param_groups
-    )
-
-
-def _is_plain(parameter: Tensor) -> bool:
-    """Whether it is real and on a processor."""
-    return parameter.device.type == "cpu" and not parameter.is_complex()
+    if any(group.get("fused") or group.get("differentiable") for group in optimizer.param_groups):
+        return False
+    return all(parameter.device.type == "cpu" and not parameter.is_complex() for parameter in masked)
 
 
 def moments_of(optimizer: torch.optim.Optimizer, parameter: Tensor) -> list[Tensor]:

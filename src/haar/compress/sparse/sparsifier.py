@@ -80,7 +80,10 @@ class Sparsifier:
             "layers": [[one.name, list(one.place.units.shape), one.regime.facts()] for one in self.layers],
         }
         self._owner: dict[str, Optimizer] = {}
-        self._whole: set[int] = set()  # optimisers that are in a step with gradients that were not masked
+        self._held: dict[int, list[MaskedLayer]] = {}  # of every optimiser, by its identity
+        self._slow: set[int] = set()  # optimisers that gradients go into whole
+        self._whole: set[int] = set()  # those of them that are in a step now
+        self._tied = any(layer.place.units.tied for layer in self.layers)
         self._handles: list[Any] = []
 
     def begin(self, state: Mapping[str, Any] | None = None) -> None:
@@ -127,6 +130,9 @@ class Sparsifier:
                     )
                 self._owner[layer.name] = optimizer
                 layer.clear(optimizer)
+            self._held[id(optimizer)] = held
+            if takes_slow_roots(optimizer, [layer.place.parameter for layer in held]):
+                self._slow.add(id(optimizer))
             _MASKED.setdefault(optimizer, []).append(weakref.ref(self))
             if before:
                 self._handles.append(optimizer.register_step_pre_hook(self._before))
@@ -137,7 +143,7 @@ class Sparsifier:
         """Take the hooks off; weights stay as they are."""
         for handle in self._handles:
             handle.remove()
-        self._handles, self._owner = [], {}
+        self._handles, self._owner, self._held, self._slow = [], {}, {}, set()
 
     def _check_free(self, optimizer: Optimizer) -> None:
         """Refuse an optimiser whose steps these masks meet already, or others on the same parameters."""
@@ -160,21 +166,7 @@ class Sparsifier:
         Raises:
             ArgumentError: If a masked parameter has no optimiser that was attached.
         """
-        layers = self._begun(optimizer)
-        with torch.no_grad():
-            gradients = [(layer.place.parameter.grad, layer) for layer in layers]
-            there = [(gradient, layer.mask()) for gradient, layer in gradients if gradient is not None]
-            _multiply(there)
-
-    def _begun(self, optimizer: Optimizer | None) -> list[MaskedLayer]:
-        """Change the masks that are due and count a step; the layers that take it."""
-        layers = self._of(None if optimizer is None else _inmost(optimizer))
-        self._change([layer for layer in layers if layer.due()])
-        for layer in layers:
-            layer.step += 1
-        with torch.no_grad():
-            self._tie(layers, gradients=True)
-        return layers
+        self._masked(self._of(None if optimizer is None else _inmost(optimizer)))
 
     def after_step(self, optimizer: Optimizer | None = None) -> None:
         """Mask the weights; called after the optimiser's step.
@@ -183,8 +175,9 @@ class Sparsifier:
             optimizer: The one that has stepped; by default all.
         """
         layers = self._of(None if optimizer is None else _inmost(optimizer))
-        with torch.no_grad():
-            _multiply([(layer.place.parameter.detach(), layer.mask()) for layer in layers])
+        with torch.no_grad():  # the last is what the processor has at hand still
+            _multiply([(layer.place.parameter, layer.mask()) for layer in reversed(layers)])
+        if self._tied:
             self._tie(layers, gradients=False)
 
     def masks(self) -> dict[str, Tensor]:
@@ -240,11 +233,12 @@ class Sparsifier:
                 way_out="call loss.backward() and then step(), or attach(optimizer, before=False) and call "
                 "before_step at the closure's end",
             )
-        if takes_slow_roots(optimizer):
+        layers = self._of(optimizer)
+        if id(optimizer) in self._slow:
             self._whole.add(id(optimizer))
-            self._begun(optimizer)
+            self._begin(layers)
         else:
-            self.before_step(optimizer)
+            self._masked(layers)
 
     def _after(self, optimizer: Optimizer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         del args, kwargs
@@ -254,10 +248,28 @@ class Sparsifier:
         self._whole.discard(id(optimizer))
         layers = self._of(optimizer)
         with torch.no_grad():
-            for layer in reversed(layers):  # the last is what the processor has at hand still
+            for layer in reversed(layers):
                 parameter = layer.place.parameter
                 layer.cut([parameter.detach(), *moments_of(optimizer, parameter)])
+        if self._tied:
             self._tie(layers, gradients=False)
+
+    def _masked(self, layers: list[MaskedLayer]) -> None:
+        """Begin a step, and mask its gradients."""
+        self._begin(layers)
+        there = [(layer.place.parameter.grad, layer.mask()) for layer in layers]
+        with torch.no_grad():
+            _multiply([(gradient, mask) for gradient, mask in there if gradient is not None])
+
+    def _begin(self, layers: list[MaskedLayer]) -> None:
+        """Change the masks that are due, and count a step."""
+        due = [layer for layer in layers if layer.due()]
+        if due:
+            self._change(due)
+        for layer in layers:
+            layer.step += 1
+        if self._tied:
+            self._tie(layers, gradients=True)
 
     def _of(self, optimizer: Optimizer | None) -> list[MaskedLayer]:
         """The layers of an optimiser."""
@@ -269,12 +281,10 @@ class Sparsifier:
                 got=f"none of {missing!r}",
                 way_out="attach it, or give its pattern the regime None (target networks are not masked)",
             )
-        return self.layers if optimizer is None else [one for one in self.layers if self._owner[one.name] is optimizer]
+        return self.layers if optimizer is None else self._held.get(id(optimizer), [])
 
     def _change(self, layers: list[MaskedLayer]) -> None:
         """Update masks: on every process as on the first."""
-        if not layers:
-            return
         proposals = [(layer, layer.proposal()) for layer in layers]
         there = [(layer, proposal) for layer, proposal in proposals if proposal is not None]
         if not there:
