@@ -146,10 +146,9 @@ def factored(
     f, square, cube, _ = coefficients
     known = f[..., part, :]
     pairs = all_pairs(activation, mean[..., part], sd[..., part], inner, tolerance=tolerance, known=known)
-    normal = (
-        place(rho * f[..., :, None, 1] * f[..., None, :, 1], pairs.covariance, part),
-        *several_mehler(rho, [(square, f), (cube, f), (square, square)]),
-    )
+    first = place(rho * f[..., :, None, 1] * f[..., None, :, 1], pairs.covariance, part)
+    with_square, with_cube, squares = several_mehler(rho, [(square, f), (cube, f), (square, square)])
+    normal = first, with_square, with_cube, squares
     factors = before.factors.filled(mean, e)
     unit = Units(activation, part, rho, before.inverse_sd(), coefficients, normal)
     level, made, factors, damped = through(unit, factors, SCHEMES[order], e)

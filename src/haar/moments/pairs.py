@@ -179,8 +179,8 @@ def cross_pairs(
     if activation.degree is not None:
         coefficients = activation.hermite(mean, sd, activation.degree)
         return mehler(rho, coefficients[left], coefficients[right]), 0.0
-    first = activation.hermite(mean, sd, _FIRST)
-    plan = _plan(activation, mean, sd, variance=variance, size=size, coefficients=first, tolerance=tolerance)
+    known = activation.hermite(mean, sd, _FIRST)
+    plan = _plan(activation, mean, sd, variance=variance, size=size, coefficients=known, tolerance=tolerance)
     blocks = mehler(rho, plan.coefficients[left], plan.coefficients[right])
     if plan.closed_form:
         block, row, column = (size > plan.limit).nonzero(as_tuple=True)
