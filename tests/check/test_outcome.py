@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from unittest.mock import Mock
 
 import matplotlib.pyplot as plt
@@ -325,3 +326,19 @@ def test_shifts_that_hold_exactly_are_left_out():
     ):  # fmt: skip
         assert chosen([near, other]) is whole
     assert chosen([replace(near, symmetry=moved), held]) is moved
+
+
+def test_all_that_is_said_and_shown(report_as_recorded):
+    step = Step(name="C4", symmetry=D4, order=4, defect=Estimate(0.08, 0.07, 0.09), outside=0.5)
+    gains = replace(RELAXED.gains, over_soft=Estimate(-0.3, NAN, NAN))
+    seen = replace(SEEN, defect_after=Estimate(0.125, 0.0625, 0.25))
+    found = outcome(
+        repair=replace(DONE, action="relax", exact=False),
+        measured=seen,
+        relaxed=replace(RELAXED, gains=gains),
+        discovery=discovered(step, remarks=["One."]),
+        verdict="soft",
+    )
+    found.discovery.form_in_words, found.discovery.coordinates = "form", None
+    found.discovery.to_dict.return_value = {"kind": "discovery"}
+    report_as_recorded(found, Path(__file__).parent / "told.json")
