@@ -370,3 +370,22 @@ def test_channels_are_measured_in_the_spread_that_they_have_unmoved(generator):
     size = (here.square().sum() + there.square().sum()) / 2
     expected = ((here - there).square().sum() / size).sqrt()
     assert closure_of(symmetry, x).tests()[0].distance == pytest.approx(float(expected), rel=1e-12)
+
+
+EPS = torch.finfo(torch.float32).eps
+
+
+@pytest.mark.parametrize(
+    ("dtype", "size", "drift", "told"),
+    [
+        (F64, 1.0, 0.498e-12, False), (F64, 1.0, 0.502e-12, True),
+        (torch.float32, 0.33, 10.5 * EPS, False), (torch.float32, 0.31, 10 * EPS, True),
+    ],
+)  # fmt: skip
+def test_steps_of_a_few_roundings_tell_nothing(dtype, size, drift, told):
+    # -u(-x) is the wave itself, and changes the mean by twice the drift: 1e-12 or 64 roundings of the size
+    wave = torch.tensor([size, -size] * 4, dtype=dtype)
+    x = (wave + drift).expand(20, 1, 8)
+    assert torch.unique(x - wave).tolist() == pytest.approx([drift], rel=1e-3)
+    (found,) = closure_of(Symmetry.of_fields(reflections(1), "u:vector"), x).tests()
+    assert found.p == pytest.approx(4 / 1000 if told else 1)
