@@ -122,6 +122,12 @@ def test_the_interval_of_a_median_has_the_coverage_of_binomials(n, k):
     assert coverage(k + 1) < 0.95
 
 
+def test_coverage_that_is_just_reached_is_enough():
+    five = [1.0, 2.0, 3.0, 4.0, 5.0]  # 12 of 32 patterns of signs have fewer than two on one side
+    assert median_interval(five, 1 - 12 / 32) == Estimate(3.0, 2.0, 4.0)
+    assert median_interval(five, 1 - 11.9 / 32) == Estimate(3.0, 1.0, 5.0)
+
+
 def test_the_interval_of_a_median_covers_it_as_often_as_it_says():
     generator = torch.Generator().manual_seed(3)
     draws = torch.randn(400, 12, generator=generator, dtype=F64).exp()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 import torch
@@ -102,6 +103,22 @@ def test_batches_trajectories_and_json(flow):
     batches = [(a, b, m) for a, b, m in zip(x.split(5), y.split(5), marks.split(5), strict=True)]
     assert audit_conventions(symmetry, batches).to_dict() == report.to_dict()
     assert json.loads(json.dumps(report.to_dict()))["choices"][3]["contradicted"]
+
+
+def test_eight_trajectories_are_compared_and_batches_without_names_are_each_of_their_own(flow):
+    x, y = flow
+    symmetry = Symmetry.of_fields("D4", RIGHT)
+    assert audit_conventions(symmetry, (x[:8], y[:8])).trajectories == 8
+    assert audit_conventions(symmetry, list(zip(x.split(4), y.split(4), strict=True))).trajectories == 32
+    assert audit_conventions(symmetry, (x, y), max_samples=8).trajectories == 8
+
+
+def test_all_numbers_are_as_recorded(flow, generator, report_as_recorded):
+    x, y = flow
+    y = y + 0.05 * torch.randn(y.shape, generator=generator, dtype=torch.float64)
+    symmetry = Symmetry.of_fields("D4", "q, w, u:vector")
+    report = audit_conventions(symmetry, (x[:26], y[:26]), clusters=torch.arange(26) // 2, seed=1)
+    report_as_recorded(report, Path(__file__).parent / "told_of_flow.json")
 
 
 def test_channels_last_and_node_grids_with_ends(flow):
