@@ -174,6 +174,21 @@ def test_training_is_proposed_where_averaging_is_not_enough(verdict, told):
     assert len(outcome(verdict=verdict, relaxed=RELAXED).commands) == 1
 
 
+@pytest.mark.parametrize("coordinates", [None, object()])
+@pytest.mark.parametrize("file", ["", "found.json"])
+def test_a_symmetry_in_other_coordinates_is_audited_from_its_file(coordinates, file):
+    found = discovered(step("C4", order=4))
+    found.coordinates, found.symmetry, found.form_in_words = coordinates, D4, ""
+    spoken = Spoken("m:f", "d.npz", found=file)
+    options = {"repair": None, "measured": None, "verdict": None, "symmetry": None, "spoken": spoken}
+    done = outcome(discovery=found, **options)
+    assert ("D4 was found in other coordinates" in done.summary) is (coordinates is not None)
+    if coordinates is not None and file:
+        assert done.commands == ["haar audit m:f d.npz --symmetry found.json --out audit/"]
+    else:
+        assert done.commands == ["haar discover m:f d.npz", "haar check m:f d.npz --group GROUP"]
+
+
 RELAXED = Relaxed(
     tried=True,
     kept=True,
