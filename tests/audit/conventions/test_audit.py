@@ -11,7 +11,7 @@ import torch
 import haar
 from haar.actions import Invariant, Symmetry
 from haar.audit import audit_conventions
-from haar.errors import ArgumentError
+from haar.errors import ArgumentError, ShapeError
 from haar.groups import dihedral
 
 RIGHT = "q, w:pseudoscalar, u:vector"
@@ -109,7 +109,9 @@ def test_eight_trajectories_are_compared_and_batches_without_names_are_each_of_t
     x, y = flow
     symmetry = Symmetry.of_fields("D4", RIGHT)
     assert audit_conventions(symmetry, (x[:8], y[:8])).trajectories == 8
-    assert audit_conventions(symmetry, list(zip(x.split(4), y.split(4), strict=True))).trajectories == 32
+    for sizes in ([4] * 8, [11, 21]):
+        batches = list(zip(x.split(sizes), y.split(sizes), strict=True))
+        assert audit_conventions(symmetry, batches).trajectories == 32
     assert audit_conventions(symmetry, (x, y), max_samples=8).trajectories == 8
 
 
@@ -144,6 +146,14 @@ def test_every_audit_with_labels_warns(flow, caplog):
     assert whole.summary == whole.recommendation.sentence
     assert "contradict" not in caplog.text
     assert haar.audit(model, Symmetry.of_fields("D4", RIGHT), x).conventions is None
+
+
+def test_labels_of_other_channels_are_refused_as_such(flow):
+    x, y = flow
+    with pytest.raises(ShapeError, match="^output: expected 4 channels"):
+        audit_conventions(Symmetry.of_fields("D4", RIGHT), (x, y[:, :3]))
+    with pytest.raises(ShapeError, match=r"^inputs\[0\]: expected 4 channels"):
+        audit_conventions(Symmetry.of_fields("D4", RIGHT), (x[:, :3], y))
 
 
 @pytest.mark.parametrize(

@@ -60,6 +60,10 @@ def test_eight_rows_say_something_and_every_sample_without_a_name_is_a_trajector
     assert not rows.full
     rows.add(Batch((x[4:8],), y[4:8], torch.arange(4), numbered=True))
     assert rows.report(0).trajectories == 8
+    more = LabelledRows(Symmetry.of_fields("D4", "q, w, u:vector"))
+    for some in (slice(0, 11), slice(11, 32)):
+        more.add(Batch((x[some],), y[some], torch.arange(len(x[some])), numbered=True))
+    assert more.report(0).trajectories == 32
 
 
 @pytest.mark.parametrize(("points", "told"), [(373, False), (374, True)])
