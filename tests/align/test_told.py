@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 import torch
+from torch import nn
 
 from haar.align import Barrier, Difference, align
 from haar.align.checkpoints import AlignedPair
@@ -46,3 +48,18 @@ def test_all_that_is_said_and_shown(report_as_recorded, made):
     with torch.random.fork_rng():
         torch.manual_seed(0)
         report_as_recorded(made(), Path(__file__).parent / f"told_{made.__name__}.json")
+
+
+def test_strangers_come_as_near_as_they_did(as_recorded):
+    """Layers are matched one after another by what is settled, whose order the way of the distance shows."""
+    generator = torch.Generator().manual_seed(1)
+    sizes, made = [3, 8, 7, 6, 2], []
+    for _ in range(2):
+        layers = [layer for n, m in pairwise(sizes) for layer in (nn.Linear(n, m, dtype=torch.float64), nn.ReLU())]
+        made.append(nn.Sequential(*layers[:-1]))
+        with torch.no_grad():
+            for p in made[-1].parameters():
+                p.copy_(torch.randn(p.shape, generator=generator, dtype=p.dtype))
+    found = align(*made, example=torch.ones(2, 3, dtype=torch.float64)).contents()
+    told = {name: found[name] for name in ("history", "distance", "moved")}
+    as_recorded(told, Path(__file__).parent / "strangers.json", relative=1e-5)
