@@ -150,7 +150,7 @@ def test_every_audit_with_labels_warns(flow, caplog):
 
 def test_labels_of_other_channels_are_refused_as_such(flow):
     x, y = flow
-    with pytest.raises(ShapeError, match="^output: expected 4 channels"):
+    with pytest.raises(ShapeError, match=r"^output: expected 4 channels"):
         audit_conventions(Symmetry.of_fields("D4", RIGHT), (x, y[:, :3]))
     with pytest.raises(ShapeError, match=r"^inputs\[0\]: expected 4 channels"):
         audit_conventions(Symmetry.of_fields("D4", RIGHT), (x[:, :3], y))
