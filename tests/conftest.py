@@ -208,19 +208,19 @@ def as_recorded():
     return check
 
 
-def picture(figure):
+def picture(figure, more=()):
     """A figure in words and numbers, before it is laid out: then fonts, which differ, have not moved anything."""
     return {
         "size": list(figure.get_size_inches()),
         "texts": [text.get_text() for text in figure.texts],
-        "axes": [axes_told(axes) for axes in figure.axes],
+        "axes": [axes_told(axes, more) for axes in figure.axes],
     }
 
 
-def axes_told(axes):
+def axes_told(axes, more=()):
     """One pair of axes: where it stands, what it says, and all that is drawn there."""
     legend = axes.get_legend()
-    return {
+    told = {
         "place": list(axes.get_position().bounds),
         "title": [axes.get_title(loc) for loc in ("left", "center", "right")],
         "labels": [axes.get_xlabel(), axes.get_ylabel()],
@@ -228,8 +228,17 @@ def axes_told(axes):
         "limits": [*axes.get_xlim(), *axes.get_ylim()],
         "ticks": [ticks_told(axis) for axis in (axes.xaxis, axes.yaxis)],
         "legend": [[text.get_text(), text.get_fontsize()] for text in legend.get_texts()] if legend else [],
-        "drawn": [artist_told(artist) for artist in axes.get_children() if hasattr(artist, "get_zorder")],
+        "drawn": [artist_told(artist, more) for artist in axes.get_children() if hasattr(artist, "get_zorder")],
     }
+    if more:  # a bar of colours stands where it is told to only once the figure is laid out
+        bar = getattr(axes, "_colorbar_info", None) or {}
+        told["bar"] = {name: bar[name] for name in ("location", "fraction", "shrink", "aspect", "pad") if name in bar}
+        told["aspect"], told["frame"] = readable(axes.get_aspect()), legend is not None and legend.get_frame_on()
+        told["legend at"] = None if legend is None else [legend._loc, legend._ncols]
+        told["words"] = [
+            text.get_fontsize() for text in (axes.title, axes._left_title, axes.xaxis.label, axes.yaxis.label)
+        ]
+    return told
 
 
 def ticks_told(axis):
@@ -245,17 +254,24 @@ SEEN = (
     *("xydata", "offsets", "array", "xy", "width", "height", "text", "position", "linestyle", "linewidth", "marker"),
     *("markersize", "alpha", "color", "facecolor", "fontsize", "rotation", "sizes", "clim", "visible"),
 )
+#: What only those see who look closely.
+CLOSELY = ("zorder", "edgecolor", "horizontalalignment", "verticalalignment", "extent", "markeredgewidth", "label")
 
 
-def artist_told(artist):
+def artist_told(artist, more=()):
     """What is drawn, by the properties that a reader sees."""
     told = {"kind": type(artist).__name__}
-    for name in SEEN:
+    for name in (*SEEN, *more):
         get = getattr(artist, f"get_{name}", None)
         if get is not None and not told["kind"].endswith(("Axis", "Spine", "Legend")):
             told[name] = readable(get())
     if told["kind"] == "Line2D":  # its dashes have no name
         told["dashes"] = readable(artist._unscaled_dash_pattern)
+    if more:
+        told |= {
+            name: readable(getattr(artist, name)) for name in ("U", "V", "width", "scale") if hasattr(artist, name)
+        }
+        told |= {"cmap": artist.get_cmap().name} if hasattr(artist, "get_cmap") else {}
     return told
 
 
@@ -283,6 +299,28 @@ def told_as_recorded(as_recorded):
                 "figure": None if section.figure is None else picture(section.figure),
             }
             for section in sections
+        ]
+        as_recorded(told, path, relative=1e-3)
+
+    return check
+
+
+@pytest.fixture
+def report_as_recorded(as_recorded):
+    """Check all that a report says and shows against a file beside the test: words, numbers, tables, figures."""
+
+    def check(report, path, *, but=()):
+        told = {"summary": report.summary, "contents": {k: v for k, v in report.contents().items() if k not in but}}
+        told["sections"] = [
+            {
+                "title": section.title,
+                "text": section.text,
+                "caption": section.caption,
+                "table": None if section.table is None else section.table.to_dict(),
+                "figure": None if section.figure is None else picture(section.figure, CLOSELY),
+            }
+            for section in report.sections()
+            if section.title not in but
         ]
         as_recorded(told, path, relative=1e-3)
 

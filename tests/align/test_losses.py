@@ -91,3 +91,16 @@ def test_what_is_no_loss_or_no_pair_is_refused():
         batches_for(own, 3)
     with pytest.raises(ArgumentError, match="data: expected at least one batch, got none"):
         batches_for(own, [])
+
+
+def test_orders_without_a_rate_are_nothing_to_be_learned():
+    one, other = (nn.Sequential(nn.Linear(2, 3), nn.ReLU(), nn.Linear(3, 2)) for _ in range(2))
+    x = torch.ones(4, 2)
+    for rate, refused in ((0.0, True), (0.02, False)):
+        options = {"how": "learned", "loss": nn.MSELoss(), "data": [(x, x)], "example": x}
+        learning = haar.align.Learning(steps=1, permutations=rate)
+        if refused:
+            with pytest.raises(ArgumentError, match=r"^how: expected a rotation, or orders with a rate above 0"):
+                haar.align.align(one, other, learning=learning, **options)
+        else:
+            assert haar.align.align(one, other, learning=learning, **options).how == "learned"

@@ -9,7 +9,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from haar.actions import Defining, Invariant, Points, Space, Symmetry, Vector
+from haar.actions import Defining, Given, Invariant, Points, Space, Symmetry, Vector
 from haar.audit.batches import Batch
 from haar.audit.closure import Closure, closed_elements
 from haar.data.generators import ShearFlowGenerator
@@ -370,3 +370,54 @@ def test_channels_are_measured_in_the_spread_that_they_have_unmoved(generator):
     size = (here.square().sum() + there.square().sum()) / 2
     expected = ((here - there).square().sum() / size).sqrt()
     assert closure_of(symmetry, x).tests()[0].distance == pytest.approx(float(expected), rel=1e-12)
+
+
+EPS = torch.finfo(torch.float32).eps
+
+
+@pytest.mark.parametrize(
+    ("dtype", "size", "drift", "told"),
+    [
+        (F64, 1.0, 0.498e-12, False), (F64, 1.0, 0.502e-12, True),
+        (torch.float32, 0.33, 10.5 * EPS, False), (torch.float32, 0.31, 10 * EPS, True),
+    ],
+)  # fmt: skip
+def test_steps_of_a_few_roundings_tell_nothing(dtype, size, drift, told):
+    # -u(-x) is the wave itself, and changes the mean by twice the drift: 1e-12 or 64 roundings of the size
+    wave = torch.tensor([size, -size] * 4, dtype=dtype)
+    x = (wave + drift).expand(20, 1, 8)
+    assert torch.unique(x - wave).tolist() == pytest.approx([drift], rel=1e-3)
+    (found,) = closure_of(Symmetry.of_fields(reflections(1), "u:vector"), x).tests()
+    assert found.p == pytest.approx(4 / 1000 if told else 1)
+
+
+def test_moments_of_a_turn_that_mixes_them_are_those_by_hand():
+    """Fourth powers of a square's corners, turned by 120 degrees: no other turn of the three has the same step."""
+    group = cyclic(3)
+    angle = torch.tensor(2 * torch.pi / 3, dtype=F64)
+    turn = torch.stack([torch.stack([angle.cos(), -angle.sin()]), torch.stack([angle.sin(), angle.cos()])])
+    rep = Given(group, torch.stack([torch.linalg.matrix_power(turn, k) for k in range(3)]))
+    x = torch.tensor([[1.0, 0], [-1, 0], [0, 1], [0, -1]], dtype=F64).repeat(8, 1)
+    found = {test.element: test for test in closure_of(Symmetry(group, Vector(rep), Invariant(group)), x).tests()}
+    (name, other) = (group.describe(torch.tensor(k)) for k in (1, 2))
+
+    def part(power, features):
+        moved = [x @ torch.linalg.matrix_power(turn, power * k).T for k in range(3)]
+        values = torch.stack([features(one) for one in moved], 1)
+        step = values - values.roll(-1, 1)
+        step = step / step.square().mean((0, 1)).sqrt()
+        observed, each = float(step[:, 0].mean(0).square().sum()), float(step[:, 0].square().sum(1).mean())
+        own = max((each - observed) / (1 - 1 / 32), 0)
+        shared = max(observed - own / 32, 0)
+        return shared / (shared + own)
+
+    for power, element in ((1, name), (2, other)):
+        parts = {
+            "channel means": part(power, lambda v: v),
+            "higher moments": part(power, lambda v: torch.cat([v**3, v**4], 1)),
+        }  # fmt: skip
+        best = max(parts, key=parts.get)
+        assert best == "higher moments"
+        assert parts[best] > 0.004
+        assert found[element].systematic == pytest.approx(parts[best], rel=1e-9)
+        assert found[element].statistic == best

@@ -11,7 +11,10 @@ from torch import nn
 from haar.actions import Defining, Invariant, Points, Symmetry, Vector
 from haar.audit import audit
 from haar.audit.frames import audit_frames
-from haar.groups import dihedral, inversion, sign
+from haar.audit.particle_data import ParticleDataAudit
+from haar.audit.signs import audit_signs
+from haar.groups import SO, dihedral, inversion, reflections, sign
+from haar.statistics import Estimate
 
 F64 = torch.float64
 D4 = dihedral(4)
@@ -56,6 +59,54 @@ def of_axes():
     cube = torch.cartesian_prod(*[torch.tensor([-1.0, 1.0], dtype=F64)] * 3)
     brick = cube * torch.tensor([1.0, 2.0, 3.0], dtype=F64) + 0.1 * drawn(8, 3)
     return audit_frames([cube, brick], names=["cube", "brick"])
+
+
+def of_lines():
+    lines = Symmetry.of_fields(reflections(1), "p, q", dim=1)
+    return audit(lambda x: x.cumsum(-1).sin(), lines, drawn(9, 2, 7))
+
+
+def of_volumes():
+    volumes = Symmetry.of_fields(reflections(3), "p", dim=3)
+    return audit(lambda x: x.cumsum(-1).sin(), volumes, drawn(9, 1, 3, 4, 5))
+
+
+def of_layers():
+    net = nn.Sequential(
+        nn.Conv2d(1, 2, 3, stride=2, padding=1, bias=False), nn.Tanh(), nn.Conv2d(2, 1, 3, padding=1, bias=False)
+    ).to(F64)
+    with torch.no_grad():
+        for k, p in enumerate(net.parameters()):
+            p.copy_(drawn(*p.shape) + k)
+    return audit(net, Symmetry.of_fields(D4, "p"), drawn(24, 1, 8, 8))
+
+
+def of_turns():
+    turns = SO(2)
+    x = drawn(40, 2)
+    return audit(
+        lambda v: v[:, :1] + v.square().sum(1, keepdim=True),
+        Symmetry(turns, Vector(Defining(turns)), Invariant(turns)),
+        (x, x[:, :1]),
+    )
+
+
+def of_signs():
+    matrix = drawn(4, 4)
+    return audit_signs(lambda v: (v @ matrix + v.square()).cumsum(0), drawn(5, 4), spaces=torch.tensor([0, 0, 1, 2]))
+
+
+def of_particles():
+    floor, variances = Estimate(0.01, 0.005, 0.02), [0.0, 0.01, 0.02]
+    replayed = {"norm": 0.0, "component": 0.9, "none": 0.1}
+    return ParticleDataAudit(
+        "component", floor, samples=3, rotations=6, clipped=(0.25, 0.5), replayed=replayed, variances=variances
+    )
+
+
+@pytest.mark.parametrize("made", [of_lines, of_volumes, of_layers, of_turns, of_signs, of_particles])
+def test_all_that_is_said_and_shown(report_as_recorded, made):
+    report_as_recorded(made(), Path(__file__).parent / f"told_{made.__name__}.json", but=("versions", "made_of"))
 
 
 @pytest.mark.parametrize("made", [of_fields, of_vectors, of_clouds, of_graphs, of_axes])

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from haar.actions import Invariant, Symmetry, Vector
+from haar.actions import Invariant, Points, Symmetry, Vector
 from haar.actions.representation import Defining
 from haar.check import check
 from haar.errors import ArgumentError
@@ -62,10 +62,15 @@ def test_labels_of_another_size_are_refused(labels, words, symmetry):
         check(squares, (X, labels), symmetry=symmetry)
 
 
+POINTS = Symmetry(TURNS, *[Points(rotation=Defining(TURNS))] * 2)
+
+
 def test_labels_with_their_axes_in_another_order_are_refused():
     points = X[:130].reshape(65, 2, 3)
     with pytest.raises(ArgumentError, match=r"^data: expected labels of shape \(65, 2, 3\), .* got \(65, 3, 2\)"):
         check(torch.sin, (points, points.mT.sin()))
+    alike = check(torch.sin, (points, points.sin()[:, None, :, :, None] + 0.5), symmetry=POINTS)
+    assert alike.measured.loss_before.value == pytest.approx(0.25, rel=1e-9)
 
 
 @pytest.mark.parametrize("shape", [(131,), (131, 1), (131, 1, 1)])

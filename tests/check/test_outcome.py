@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from unittest.mock import Mock
 
 import matplotlib.pyplot as plt
@@ -173,6 +174,21 @@ def test_training_is_proposed_where_averaging_is_not_enough(verdict, told):
     assert len(outcome(verdict=verdict, relaxed=RELAXED).commands) == 1
 
 
+@pytest.mark.parametrize("coordinates", [None, object()])
+@pytest.mark.parametrize("file", ["", "found.json"])
+def test_a_symmetry_in_other_coordinates_is_audited_from_its_file(coordinates, file):
+    found = discovered(step("C4", order=4))
+    found.coordinates, found.symmetry, found.form_in_words = coordinates, D4, ""
+    spoken = Spoken("m:f", "d.npz", found=file)
+    options = {"repair": None, "measured": None, "verdict": None, "symmetry": None, "spoken": spoken}
+    done = outcome(discovery=found, **options)
+    assert ("D4 was found in other coordinates" in done.summary) is (coordinates is not None)
+    if coordinates is not None and file:
+        assert done.commands == ["haar audit m:f d.npz --symmetry found.json --out audit/"]
+    else:
+        assert done.commands == ["haar discover m:f d.npz", "haar check m:f d.npz --group GROUP"]
+
+
 RELAXED = Relaxed(
     tried=True,
     kept=True,
@@ -325,3 +341,19 @@ def test_shifts_that_hold_exactly_are_left_out():
     ):  # fmt: skip
         assert chosen([near, other]) is whole
     assert chosen([replace(near, symmetry=moved), held]) is moved
+
+
+def test_all_that_is_said_and_shown(report_as_recorded):
+    step = Step(name="C4", symmetry=D4, order=4, defect=Estimate(0.08, 0.07, 0.09), outside=0.5)
+    gains = replace(RELAXED.gains, over_soft=Estimate(-0.3, NAN, NAN))
+    seen = replace(SEEN, defect_after=Estimate(0.125, 0.0625, 0.25))
+    found = outcome(
+        repair=replace(DONE, action="relax", exact=False),
+        measured=seen,
+        relaxed=replace(RELAXED, gains=gains),
+        discovery=discovered(step, remarks=["One."]),
+        verdict="soft",
+    )
+    found.discovery.form_in_words, found.discovery.coordinates = "form", None
+    found.discovery.to_dict.return_value = {"kind": "discovery"}
+    report_as_recorded(found, Path(__file__).parent / "told.json")

@@ -8,9 +8,10 @@ import pytest
 import torch
 from torch import nn
 
-from haar.actions import Symmetry
+from haar.actions import Invariant, Symmetry, Vector
+from haar.actions.representation import Defining
 from haar.check import Budget, check
-from haar.groups import dihedral
+from haar.groups import SO, dihedral
 
 F64 = torch.float64
 D4 = Symmetry.of_fields(dihedral(4), "p")
@@ -143,6 +144,27 @@ def test_a_truth_that_is_symmetric_is_averaged_and_not_trained():
     assert done.action == "average"
     assert not done.relaxed.tried
     assert "not called for, since the average over" in done.summary
+
+
+def test_of_a_group_that_cannot_be_listed_sixteen_elements_are_drawn():
+    turns = Symmetry(SO(2), Vector(Defining(SO(2))), Invariant(SO(2)))
+    x = torch.randn(48, 2, generator=torch.Generator().manual_seed(0), dtype=F64)
+    net = nn.Sequential(nn.Linear(2, 1, dtype=F64), nn.Tanh(), nn.Linear(1, 1, dtype=F64))
+    with torch.no_grad():
+        for p, value in zip(net.parameters(), ([[0.5, 0.1]], [0.1], [[2.0]], [0.0]), strict=True):
+            p.copy_(torch.tensor(value))  # nearly the first coordinate, which no turn leaves alone
+    done = check(net, (x, x[:, :1]), symmetry=turns, relax=Budget(steps=30, seconds=None))
+    assert (done.relaxed.tried, done.relaxed.elements) == (True, 16)
+
+
+def test_copies_of_a_sample_run_one_after_another(nearly):
+    _, _, done = nearly
+    x, calls = data(0.05)[0][:3], []
+    done.model(x)
+    with done.model.stages.model.register_forward_pre_hook(lambda _, args: calls.append(len(args[0]))):
+        done.model(x)
+    assert calls
+    assert set(calls) == {3}
 
 
 class Scaled(nn.Module):

@@ -88,7 +88,7 @@ def test_the_copies_that_are_told_of_a_lie_group_are_those_that_run(group, eleme
     averaged(x[:1])
     calls.clear()
     averaged(x[:1])
-    assert sum(calls) == elements
+    assert calls == [1] * elements
 
 
 def change(low, high):

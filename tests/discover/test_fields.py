@@ -12,9 +12,10 @@ import torch
 from haar.discover import Discovery, Fields, GridFields, Monomials, discover
 from haar.discover.evaluated import FlatModel
 from haar.discover.field_lie import FieldJudge, field_sample
-from haar.discover.field_problem import bracket, independent, pushed
+from haar.discover.field_problem import FieldProblem, bracket, independent, pushed
 from haar.discover.flows import judge
 from haar.discover.lie import Sought
+from haar.discover.rows import Sums
 from haar.errors import ArgumentError
 
 F64 = torch.float64
@@ -111,6 +112,31 @@ def test_independent_fields_are_orthonormal_on_the_data():
     assert independent(inputs, outputs)[2].tolist() == [0, 0]
 
 
+@pytest.mark.parametrize(("share", "known"), [(0.9, 2), (1.1, 3)])
+def test_fields_of_next_to_no_size_and_combinations_that_nearly_vanish_are_no_fields(share, known):
+    nothing = torch.zeros(3, 1, 3, dtype=F64)
+    small = torch.diag(torch.tensor([1.0, 3.0, 3e-12 * share], dtype=F64))  # beside the largest
+    assert independent(small[:, None], nothing).shape == (3, known)
+    near = torch.eye(3, dtype=F64)
+    near[:, 1] = torch.tensor(
+        [1.0, 2e-8 * share, 0]
+    )  # singular values of two such directions: 2^(1/2) and this / 2^(1/2)
+    assert independent(near[:, None], nothing).shape == (3, known)
+    assert independent(nothing, nothing).shape == (3, 0)
+    assert independent(torch.zeros(4, 2, 0, dtype=F64), torch.zeros(4, 1, 0, dtype=F64)).shape == (0, 0)
+
+
+def test_sizes_next_to_nothing_beside_the_largest_are_raised():
+    one = torch.ones(2, dtype=F64)
+    problem = FieldProblem(
+        ["a", "b", "c"], [turn, stretch, turn], torch.eye(3, dtype=F64), "same", False, one, one, one
+    )
+    sums = Sums(torch.eye(3, dtype=F64), (2 * torch.diag(torch.tensor([1e-30, 1e-4, 4.0], dtype=F64)),), 2)
+    expected = torch.diag(torch.tensor([5e6, 1e2, 0.5], dtype=F64))  # 4e-14, 1e-4, 4
+    torch.testing.assert_close(problem.scaled(sums.triangle, sums), expected, rtol=1e-9, atol=1e-9)
+    torch.testing.assert_close(problem.unscaled(torch.eye(3, dtype=F64), sums), expected, rtol=1e-9, atol=1e-9)
+
+
 class Squares(torch.autograd.Function):
     """Without a derivative forwards."""
 
@@ -132,6 +158,24 @@ def test_a_layer_without_a_forward_derivative_is_moved_a_little_and_said_once():
         torch.testing.assert_close(pushed(Squares.apply, x, v, said), 2 * x * v, rtol=1e-8, atol=1e-8)
     assert len(said) == 1
     assert said[0].startswith("a layer has no forward derivative: central differences")
+
+
+@pytest.mark.parametrize(
+    ("x", "v", "step"),
+    [([3.0, 4.0], [2.0, 2.0], 12.5**0.5 / 2), ([0.0, 0.0], [2.0, 2.0], 0.5), ([3.0, 4.0], [0.0, 0.0], 12.5**0.5)],
+)
+def test_what_is_moved_a_little_is_moved_by_the_cube_root_of_rounding(x, v, step):
+    x, v = (torch.tensor([side], dtype=F64) for side in (x, v))
+    asked = []
+
+    def model(x):
+        asked.append(x.detach())
+        return Squares.apply(x)
+
+    pushed(model, x, v, [])
+    h = step * 2.0 ** (-52 / 3)
+    for one, sign in zip(asked[-2:], (1, -1), strict=True):
+        torch.testing.assert_close(one - x, sign * h * v, rtol=1e-8, atol=1e-15)
 
 
 def judged(model, kind="invariant", fields=NAMED, x=X):

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from haar.discover import discover
-from haar.discover.forms import kept_form
+from haar.discover.forms import kept_form, told_form
 from haar.groups.algebra import LieAlgebra
 
 F64 = torch.float64
@@ -72,3 +72,50 @@ def test_two_generators_may_keep_one_form_and_one_keeps_none_that_is_told():
     torch.testing.assert_close(form, torch.diag(torch.tensor([1.0, -1, -1], dtype=F64)), rtol=0, atol=1e-9)
     alone = boost[None, :2, :2]
     assert kept_form(LieAlgebra(alone), alone) is None
+
+
+def generators_of(*signs):
+    """All matrices A with A' eta + eta A = 0."""
+    eta = torch.diag(torch.tensor(signs, dtype=F64))
+    pairs = [(i, j) for i in range(len(signs)) for j in range(i)]
+    made = torch.zeros(len(pairs), len(signs), len(signs), dtype=F64)
+    for k, (i, j) in enumerate(pairs):
+        made[k, i, j], made[k, j, i] = 1.0, -1.0
+    return eta @ made
+
+
+@pytest.mark.parametrize("signs", [(1, 1, -1, -1), (-1, -1, 1, 1)])
+def test_of_as_many_signs_of_both_kinds_the_first_is_plus(signs):
+    found = generators_of(*signs)
+    form = kept_form(LieAlgebra(found), found)
+    torch.testing.assert_close(form, torch.diag(torch.tensor([1.0, 1, -1, -1], dtype=F64)), rtol=0, atol=1e-9)
+
+
+@pytest.mark.parametrize("signs", [(1, -1, -1, -1), (-1, 1, 1, 1)])
+def test_the_rarer_sign_is_plus(signs):
+    found = generators_of(*signs)
+    form = kept_form(LieAlgebra(found), found)
+    torch.testing.assert_close(form, torch.diag(torch.tensor([1.0, -1, -1, -1], dtype=F64)), rtol=0, atol=1e-9)
+
+
+BOOSTS = LieAlgebra(generators_of(1, -1, -1, -1))
+
+
+@pytest.mark.parametrize(("aside", "told"), [(0.9e-5, True), (1.1e-5, False)])
+def test_a_form_is_told_by_its_diagonal_up_to_ten_defects(aside, told):
+    form = torch.diag(torch.tensor([1.0, -1, -1, -1], dtype=F64))
+    form[0, 1] = form[1, 0] = aside
+    words = told_form(BOOSTS, form)
+    assert ("diag(1, -1, -1, -1)" in words) is told
+    assert ("the file has its numbers" in words) is not told
+    assert "signature (1, 3)" in words
+
+
+# cosines of the angle to the metric: 0.9991 and 0.9987
+@pytest.mark.parametrize(("last", "told"), [(1.1, True), (1.12, False)])
+def test_a_metric_is_that_of_space_and_time_where_it_is_nearly_so(last, told):
+    words = told_form(BOOSTS, torch.diag(torch.tensor([1.0, -1, -1, -last], dtype=F64)))
+    assert words.startswith(f"the found algebra keeps the quadratic form diag(1, -1, -1, -{last:.3g}) of the inputs")
+    assert ("haar audit --group 'SO(1,3)' moves inputs by boosts too" in words) is told
+    turns = LieAlgebra(generators_of(1, 1, 1))
+    assert "boosts" not in told_form(turns, torch.diag(torch.tensor([1.0, -1, -1], dtype=F64)))

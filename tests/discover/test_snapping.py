@@ -125,3 +125,51 @@ def test_charges_that_are_no_fractions_are_told():
     m = torch.block_diag(turn, 2**0.5 * turn)[None]
     told = snapped(m, torch.zeros(1, 1, 1, dtype=torch.float64), 1e-9)
     assert "no small fractions" in told
+
+
+def circles(*charges, tolerance=1e-9):
+    m = torch.block_diag(*(charge * TURN for charge in charges))[None]
+    return snapped(m, torch.zeros(1, 1, 1, dtype=torch.float64), tolerance)
+
+
+def test_the_distance_of_charges_is_that_of_the_best_unit():
+    found = circles(3.03, 2.0, tolerance=0.05)
+    unit = (3 * 3.03 + 2 * 2.0) / (3**2 + 2**2)
+    assert found.inputs.content == "charge 3, charge 2"
+    assert found.inputs.distance == pytest.approx(abs(2.0 / unit - 2), rel=1e-9)
+    assert found.outputs.distance == 0.0
+
+
+@pytest.mark.parametrize(("charges", "found"), [((12, 13), True), ((13, 14), False)])
+def test_denominators_go_up_to_twelve(charges, found):
+    told = circles(*charges)
+    assert isinstance(told, Snapped) is found
+    assert found or told.endswith("are no small fractions of one another: the closure is a larger torus")
+
+
+@pytest.mark.parametrize(("share", "still"), [(0.95, True), (1.05, False)])
+def test_turns_that_are_slow_beside_the_fastest_are_none(share, still):
+    found = circles(1.0, share * 2 * 0.01, tolerance=0.01)
+    assert (isinstance(found, Snapped) and found.inputs.content == "charge 1") is still
+
+
+def test_what_shifts_and_never_turns_is_told():
+    shear = torch.tensor([[[0.0, 1.0], [0.0, 0.0]]], dtype=torch.float64)
+    assert snapped(shear, torch.zeros(1, 1, 1, dtype=torch.float64), 1e-9) == "no turn on either side"
+
+
+@pytest.mark.parametrize("spin", [0, 1])
+@pytest.mark.parametrize(("away", "found"), [(0.245, True), (0.255, False)])
+def test_casimir_eigenvalues_a_quarter_off_are_those_of_no_spin(spin, away, found):
+    vectors = Harmonic(GROUP, 1).algebra()
+    algebra = LieAlgebra(vectors)
+    # of vectors the Casimir is 2: spin 1, relative, or spin 0 beside 1
+    size = (1 + away) ** 0.5 if spin else (away / 2) ** 0.5
+    told = snap(algebra, algebra.basis, size * algebra.basis, orthogonal=True)
+    if found:
+        assert (told.group.name, told.inputs.content, told.inputs.distance) == ("SO(3)", "1 x spin 1", pytest.approx(0))
+        assert told.outputs.content == ("1 x spin 1" if spin else "3 x spin 0")
+        assert told.outputs.distance == pytest.approx(away, rel=1e-9)
+    else:
+        assert told.startswith("Casimir eigenvalues ")
+        assert told.endswith(" are those of no representation of SO(3) or SU(2) on 3")

@@ -44,6 +44,46 @@ def test_planes_through_neighbours_where_there_is_no_equation(draw):
     assert float(along.diagonal(dim1=1, dim2=2).sum(1).mean()) == pytest.approx(2.0)
 
 
+def test_equations_need_twice_as_many_samples_as_terms():
+    def circle(count):
+        angle = 2 * torch.pi * torch.arange(count, dtype=torch.float64) / count
+        return torch.stack([angle.cos(), angle.sin()], 1)
+
+    along, told = tangents(circle(12))
+    assert (
+        told == "the data lie on a set of 1 of 2 dimensions, by 1 equation of second degree: derivatives along it alone"
+    )
+    across = circle(12)
+    torch.testing.assert_close(along, torch.eye(2, dtype=torch.float64) - across[:, :, None] * across[:, None])
+    with pytest.raises(ArgumentError, match="samples that spread alike in all 2 directions"):
+        tangents(circle(11))
+
+
+def test_several_equations(draw):
+    angles = draw(100, 2)
+    ring = torch.cat([angles.cos(), angles.sin()], 1)
+    assert "on a set of 2 of 4 dimensions, by 2 equations of second degree" in tangents(ring)[1]
+
+
+@pytest.mark.parametrize(("off", "told"), [(0.5e-6, True), (2e-5, False)])
+def test_an_equation_holds_to_a_millionth(draw, off, told):
+    x = sphere(draw, 400) * (1 + off * draw(400, 1, seed=1))
+    assert ("by 1 equation" in tangents(x)[1]) is told
+
+
+@pytest.mark.parametrize(("ratio", "flat"), [(2.45, False), (2.55, True)])
+def test_a_set_is_flat_where_the_next_spread_is_two_and_a_half_times_less(draw, ratio, flat):
+    x = draw(25, 2)
+    x = torch.linalg.qr(x - x.mean(0)).Q * torch.tensor([ratio, 1.0], dtype=torch.float64)
+    if flat:
+        along, told = tangents(x)
+        assert told.startswith("the data lie on a set of 1 of 2 dimensions, by the 30 neighbours of every sample")
+        torch.testing.assert_close(along, torch.diag(torch.tensor([1.0, 0], dtype=torch.float64)).expand(25, 2, 2))
+    else:
+        with pytest.raises(ArgumentError, match="support: expected"):
+            tangents(x)
+
+
 def test_points_that_one_matrix_moves_are_refused(draw):
     with pytest.raises(ArgumentError, match='support: expected "ambient" where one matrix acts on every point'):
         discover(

@@ -50,6 +50,23 @@ def test_bounds_that_are_known_and_roots():
     assert ratio(values, ones, least=0.0).low == 0
     root = ratio(values, ones, root=True)
     assert (root.value, root.low) == (math.sqrt(2), 0)
+    assert root.high == pytest.approx(math.sqrt(ratio(values, ones).high), rel=1e-12)
+    above = ratio(values, ones, least=20.0)
+    assert (above.value, above.low, above.high) == (2, 20, 20)
+    few = ratio(values[1:], ones[1:], root=True)
+    assert few.value == math.sqrt(2.5)
+    assert math.isnan(few.low)
+    assert math.isnan(few.high)
+
+
+def test_the_level_is_the_coverage():
+    values = torch.tensor([1.0, 2, 3, 4, 5], dtype=F64)
+    found = ratio(values, torch.ones(5, dtype=F64), level=0.9)
+    reach = 2.131846786326649 * math.sqrt(2.5 / 5)  # the upper 5 % of t with 4 degrees of freedom
+    assert (found.low, found.high) == pytest.approx((3 - reach, 3 + reach), rel=1e-12)
+    assert median_interval([float(v) for v in range(20)], 0.5) == Estimate(
+        9.5, 7.0, 12.0
+    )  # 2 P(fewer than 8 of 20) = 0.26, than 9 = 0.503
 
 
 def test_the_order_of_the_rows_does_not_matter(generator):
@@ -103,6 +120,12 @@ def test_the_interval_of_a_median_has_the_coverage_of_binomials(n, k):
 
     assert coverage(k) >= 0.95 or k == 1
     assert coverage(k + 1) < 0.95
+
+
+def test_coverage_that_is_just_reached_is_enough():
+    five = [1.0, 2.0, 3.0, 4.0, 5.0]  # 12 of 32 patterns of signs have fewer than two on one side
+    assert median_interval(five, 1 - 12 / 32) == Estimate(3.0, 2.0, 4.0)
+    assert median_interval(five, 1 - 11.9 / 32) == Estimate(3.0, 1.0, 5.0)
 
 
 def test_the_interval_of_a_median_covers_it_as_often_as_it_says():

@@ -21,3 +21,12 @@ def test_coefficients_are_numpys(rows, columns, rank):
     found = least_squares(design, targets)
     np.testing.assert_allclose(found, expected, atol=1e-9)
     torch.testing.assert_close(least_squares(design[None], targets[None])[0], found)
+
+
+def test_on_a_cpu_the_driver_is_that_by_singular_values(monkeypatch):
+    asked, plain = [], torch.linalg.lstsq
+    monkeypatch.setattr(
+        torch.linalg, "lstsq", lambda *given, driver: asked.append(driver) or plain(*given, driver=driver)
+    )
+    least_squares(torch.eye(2), torch.ones(2, 1))
+    assert asked == ["gelsd"]

@@ -24,3 +24,9 @@ def test_ends_leave_equal_parts_outside(level):
     resampler = Resampler(1, draws=101, level=level, generator=torch.Generator().manual_seed(0))
     low, high = resampler.interval(torch.arange(101, dtype=torch.float64)[:, None])
     assert (low.item(), high.item()) == pytest.approx((50 - 50 * level, 50 + 50 * level))
+
+
+def test_nineteen_of_twenty_draws_are_inside_by_default():
+    resampler = Resampler(1, draws=101, generator=torch.Generator().manual_seed(0))
+    low, high = resampler.interval(torch.arange(101, dtype=torch.float64)[:, None])
+    assert (low.item(), high.item()) == pytest.approx((2.5, 97.5))

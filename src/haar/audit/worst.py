@@ -45,7 +45,7 @@ class WorstSample:
     size: float
     number: int
     element: int
-    x: Shaped[Tensor, "channel_in *space"] | list[Tensor]
+    x: Shaped[Tensor, "channel_in *space_in"] | list[Tensor]
     base: Shaped[Tensor, "channel *space"] | list[Tensor]
     moved: Shaped[Tensor, "channel *space"] | list[Tensor]
 

@@ -31,8 +31,6 @@ from haar.watch import Watch
 #: Price of asymmetry beside an error of 1: tried from 0.01 to 1 on truths that lean by 5 % to 100 %, this one gained
 #: nearly most where they lean little, and lost little where they lean all the way.
 _PRICE = 0.1
-#: Random elements of a group that cannot be listed.
-_DRAWN = 16
 #: Steps whose time says what one costs, after one that is not counted.
 _TIMED = 2
 _BY_HAND = "haar relax --help shows how a network is trained with a symmetry from the start"
@@ -96,9 +94,7 @@ def fine_tuned(
     try:
         with undisturbed(whole), warnings.catch_warnings():
             warnings.simplefilter("ignore", FutureWarning)  # of torch's own, in copies of exported programs
-            homotopy = homotopise(
-                whole, symmetry, mode="function", example=seen.inputs[:2], samples=_DRAWN, generator=seed
-            )
+            homotopy = homotopise(whole, symmetry, mode="function", example=seen.inputs[:2], generator=seed)
             loss = _loss(homotopy, seen, scale)
             steps = _steps_that_fit(homotopy, data, loss, budget)
             fit(

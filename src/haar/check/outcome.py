@@ -129,7 +129,7 @@ class Outcome:
         """What to type next."""
         named = f"--group '{self.spoken.group}'" if self.spoken.group else ""
         named = f"--symmetry {self.spoken.found}" if self.spoken.found else named
-        elsewhere = bool(self.spoken.found) and self._elsewhere() != ""
+        elsewhere = bool(self.spoken.found and self._elsewhere())
         if self.spoken.structures:
             return [f"haar audit --ase {self.spoken.model} {self.spoken.data} --out audit/"]
         rest = [word for word in (self.spoken.labels, self.spoken.options) if word]

@@ -48,7 +48,7 @@ class Monomials:
     degree: int
 
     def __post_init__(self) -> None:
-        check_count("degree", self.degree, least=1)
+        check_count("degree", self.degree)
 
     def fields(self, shape: tuple[int, ...], inputs: Tensor) -> list[tuple[str, VectorField]]:
         """One field for every monomial and coordinate."""

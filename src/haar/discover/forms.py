@@ -8,8 +8,6 @@ from torch import Tensor
 
 from haar.groups.algebra import LieAlgebra
 
-#: Entries of a form below this part of the largest are told as 0, where generators are exact.
-_SMALL = 1e-6
 #: A form is called that of space and time where the cosine of the angle between both is above this.
 _ALIKE = 0.999
 
@@ -31,7 +29,7 @@ def kept_form(algebra: LieAlgebra, linear: Float[Tensor, "k n n"]) -> Float[Tens
         return None
     form = forms[0]
     values = torch.linalg.eigvalsh(form)
-    least = max(_SMALL, algebra.tolerance) * float(values.abs().max())
+    least = algebra.tolerance * float(values.abs().max())
     plus, minus = int((values > least).sum()), int((values < -least).sum())
     if not plus or not minus or plus + minus < len(form):
         return None
@@ -49,7 +47,7 @@ def told_form(algebra: LieAlgebra, form: Float[Tensor, "n n"]) -> str:
     values = torch.linalg.eigvalsh(form)
     signature = f"signature ({int((values > 0).sum())}, {int((values < 0).sum())})"
     diagonal = form.diagonal()
-    if float((form - diagonal.diag()).abs().max()) > max(_SMALL, 10 * algebra.tolerance):
+    if float((form - diagonal.diag()).abs().max()) > 10 * algebra.tolerance:  # these are told as 0
         return f"the found algebra keeps one quadratic form of the inputs, of {signature}; the file has its numbers"
     entries = ", ".join(f"{value:.3g}" for value in diagonal.tolist())
     text = f"the found algebra keeps the quadratic form diag({entries}) of the inputs, of {signature}"

@@ -170,7 +170,6 @@ class LawDiscovery(Report):
                 defect=Estimate(value, value - _TWO_SIDED * error, value + _TWO_SIDED * error),
                 dimension=k,
                 outside=beyond,
-                grade="approximate",
                 kind="lie",
             )
         ]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from itertools import pairwise
 
 import torch
 from jaxtyping import Float
@@ -140,7 +139,7 @@ def _circle(sides: tuple[Tensor, Tensor], tolerance: float, *, orthogonal: bool)
     largest = float(every.max()) if len(every) else 0.0
     if largest <= 0:
         return "no turn on either side"
-    slack = max(1e-6, 2 * tolerance)
+    slack = 2 * tolerance
     moving = every[every > slack * largest]
     least = float(moving.min())
     for denominator in range(1, _DENOMINATOR + 1):
@@ -180,7 +179,7 @@ def _whole_rotations(algebra: LieAlgebra, sides: tuple[Tensor, Tensor], *, ortho
     group = SO(n)
     made: list[Side | str] = []
     for side in sides:
-        if float(side.norm()) <= max(1e-6, 2 * algebra.tolerance) * algebra.dim**0.5:
+        if float(side.norm()) <= 2 * algebra.tolerance * algebra.dim**0.5:
             size = int(side.shape[-1])
             made.append(Side(DirectSum([Trivial(group)] * size), _eye(size), "fixed", 0.0))
         elif side.shape[-1] == n:
@@ -270,11 +269,7 @@ def _intertwiner(parts: list[Representation], generators: Float[Tensor, "k n n"]
     rows: list[Tensor] = []
     known: dict[tuple[str, int], Tensor] = {}
     free = _eye(n)
-    starts = [0]
     for part in parts:
-        starts.append(starts[-1] + part.dim)
-    for part, (start, stop) in zip(parts, pairwise(starts), strict=True):
-        del start, stop
         key = (part.name, part.dim)
         if key not in known:
             copies = sum(other.name == part.name and other.dim == part.dim for other in parts)
@@ -295,13 +290,12 @@ def _maps(part: Representation, generators: Float[Tensor, "k n n"], copies: int)
     """The space of maps T with T M_a = rho_a T: right singular vectors of the least singular values."""
     images = part.algebra()
     d, n = part.dim, int(generators.shape[-1])
-    kind = {1: 1}.get(d, _endomorphisms(images))
     blocks = [
         torch.kron(_eye(d), m.T.contiguous()) - torch.kron(rho.contiguous(), _eye(n))
         for m, rho in zip(generators, images, strict=True)
     ]
     vectors = torch.linalg.svd(torch.cat(blocks), full_matrices=True).Vh
-    found: Tensor = vectors[-copies * kind :].unflatten(-1, (d, n))
+    found: Tensor = vectors[-copies * _endomorphisms(images) :].unflatten(-1, (d, n))
     return found
 
 

@@ -93,7 +93,7 @@ def ratio(
         ends = [max(value - reach, least), max(value + reach, least)]
     values = [value, *ends]
     if root:
-        values = [math.sqrt(max(v, 0.0)) if not math.isnan(v) else v for v in values]
+        values = [math.sqrt(max(v, 0.0)) for v in values]  # of NaN and 0 the first, which is NaN
     return Estimate(*values)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 import torch
@@ -10,7 +11,7 @@ import torch
 import haar
 from haar.actions import Invariant, Symmetry
 from haar.audit import audit_conventions
-from haar.errors import ArgumentError
+from haar.errors import ArgumentError, ShapeError
 from haar.groups import dihedral
 
 RIGHT = "q, w:pseudoscalar, u:vector"
@@ -104,6 +105,24 @@ def test_batches_trajectories_and_json(flow):
     assert json.loads(json.dumps(report.to_dict()))["choices"][3]["contradicted"]
 
 
+def test_eight_trajectories_are_compared_and_batches_without_names_are_each_of_their_own(flow):
+    x, y = flow
+    symmetry = Symmetry.of_fields("D4", RIGHT)
+    assert audit_conventions(symmetry, (x[:8], y[:8])).trajectories == 8
+    for sizes in ([4] * 8, [11, 21]):
+        batches = list(zip(x.split(sizes), y.split(sizes), strict=True))
+        assert audit_conventions(symmetry, batches).trajectories == 32
+    assert audit_conventions(symmetry, (x, y), max_samples=8).trajectories == 8
+
+
+def test_all_numbers_are_as_recorded(flow, generator, report_as_recorded):
+    x, y = flow
+    y = y + 0.05 * torch.randn(y.shape, generator=generator, dtype=torch.float64)
+    symmetry = Symmetry.of_fields("D4", "q, w, u:vector")
+    report = audit_conventions(symmetry, (x[:26], y[:26]), clusters=torch.arange(26) // 2, seed=1)
+    report_as_recorded(report, Path(__file__).parent / "told_of_flow.json")
+
+
 def test_channels_last_and_node_grids_with_ends(flow):
     x, y = (one.movedim(1, -1) for one in flow)
     symmetry = Symmetry.of_fields("D4", "q, w, u:vector", channels="last")
@@ -127,6 +146,14 @@ def test_every_audit_with_labels_warns(flow, caplog):
     assert whole.summary == whole.recommendation.sentence
     assert "contradict" not in caplog.text
     assert haar.audit(model, Symmetry.of_fields("D4", RIGHT), x).conventions is None
+
+
+def test_labels_of_other_channels_are_refused_as_such(flow):
+    x, y = flow
+    with pytest.raises(ShapeError, match=r"^output: expected 4 channels"):
+        audit_conventions(Symmetry.of_fields("D4", RIGHT), (x, y[:, :3]))
+    with pytest.raises(ShapeError, match=r"^inputs\[0\]: expected 4 channels"):
+        audit_conventions(Symmetry.of_fields("D4", RIGHT), (x[:, :3], y))
 
 
 @pytest.mark.parametrize(

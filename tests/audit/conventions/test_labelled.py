@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 
 from haar.actions import Symmetry
@@ -50,3 +51,26 @@ def test_other_symmetries_complex_fields_and_large_grids_are_passed_by(flow):
     assert large.report(0) is None
     assert "not looked at beside the audit: on 1024 x 1024 points" in large.remark
     assert "haar audit conventions" in large.remark
+
+
+def test_eight_rows_say_something_and_every_sample_without_a_name_is_a_trajectory(flow):
+    x, y = flow
+    rows = LabelledRows(Symmetry.of_fields("D4", "q, w, u:vector"))
+    rows.add(Batch((x[:4],), y[:4], torch.arange(4), numbered=True))
+    assert not rows.full
+    rows.add(Batch((x[4:8],), y[4:8], torch.arange(4), numbered=True))
+    assert rows.report(0).trajectories == 8
+    more = LabelledRows(Symmetry.of_fields("D4", "q, w, u:vector"))
+    for some in (slice(0, 11), slice(11, 32)):
+        more.add(Batch((x[some],), y[some], torch.arange(len(x[some])), numbered=True))
+    assert more.report(0).trajectories == 32
+
+
+@pytest.mark.parametrize(("points", "told"), [(373, False), (374, True)])
+def test_a_fit_takes_so_many_numbers_of_eight_samples(points, told):
+    # 15 numbers a point: 9 neighbours, 2 slopes of 1 field, twice, and 2 more; 2^24 / (15 * 373^2) = 8.04
+    rows = LabelledRows(Symmetry.of_fields("D4", "p"))
+    image = torch.zeros(1, 1, 1, 1).expand(9, 1, points, points)
+    rows.add(batch(image, image))
+    assert bool(rows.remark) is told
+    assert rows.full

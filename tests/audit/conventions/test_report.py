@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from haar.audit.conventions import Choice, ConventionAudit
@@ -37,3 +39,7 @@ def test_the_table_and_the_picture(report):
         *("scalar", "pseudoscalar"),
         "cell or node",
     ]
+
+
+def test_it_says_and_shows_what_it_did(report, report_as_recorded):
+    report_as_recorded(report, Path(__file__).parent / "told.json")

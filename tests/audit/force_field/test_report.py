@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
@@ -77,3 +79,7 @@ def test_it_is_printed_and_written(report, tmp_path):
 def test_nothing_to_repair_is_said(report):
     whole = ForceFieldAudit("Net", report.structures, report.deviations[:1], [], {})
     assert whole.summary == "Energy and forces hold under rotations, to rounding. Nothing to repair."
+
+
+def test_it_says_and_shows_what_it_did(report, report_as_recorded):
+    report_as_recorded(report, Path(__file__).parent / "told.json", but=("conditions", "Conditions"))

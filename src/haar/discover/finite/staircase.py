@@ -176,7 +176,6 @@ class Court:
             order=group.order,
             outside=judged.outside,
             grade="exact" if exact else "approximate",
-            kind="finite",
             complete=judged.candidate.complete or not exact,
         )
 
