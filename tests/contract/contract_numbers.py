@@ -49,6 +49,9 @@ OPTIONS = {
     "BatchNorm, of fields": Example(
         lambda: haar.nn.BatchNorm(REGULAR, eps=0.1, momentum=0.3, channels="first"), ON_GRID
     ),
+    "Conv, strided": Example(
+        lambda: haar.nn.Conv(REGULAR, REGULAR, 3, stride=2, padding=1, dilation=1, gain=0.5), ((2, 16, 5, 5),)
+    ),
     "Conv, circular": Example(
         lambda: haar.nn.Conv(REGULAR, REGULAR, 3, padding=1, padding_mode="circular", bias=False), ON_GRID
     ),
