@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from haar.actions import AxisSign, Defining, Field, Layout, Trivial
 from haar.errors import ArgumentError, ShapeError
-from haar.groups import SO, grid_group, reflections
+from haar.groups import SO, grid_group, reflections, shifts
 
 
 @settings(max_examples=10)
@@ -84,3 +84,18 @@ def test_no_offset_at_all_is_one():
     assert (
         not Field(Trivial(reflections(1)), offset=torch.zeros(2, 1, 1)).act(torch.tensor(1), torch.zeros(1, 1, 3)).any()
     )
+
+
+def test_an_offset_for_fewer_elements_than_the_group_has_is_refused():
+    with pytest.raises(ShapeError, match=r"offset: expected .* = \(2, 1, \*1 axes\), got \(1, 1, 1\)"):
+        Field(Trivial(reflections(1)), offset=torch.zeros(1, 1, 1, dtype=torch.float64))
+
+
+def test_offsets_of_shifts_move_with_them():
+    group = shifts((3,))
+    base = torch.tensor([[0.3, -1.0, 2.0]], dtype=torch.float64)
+    plain = Field(Trivial(group))
+    offset = torch.stack([base - plain.act(g, base[None])[0] for g in group.elements()])
+    field, x = Field(Trivial(group), offset=offset), torch.tensor([[[1.0, 4.0, 9.0]]], dtype=torch.float64)
+    for g in group.elements():  # what is left over after taking off the base moves plainly
+        torch.testing.assert_close(field.act(g, x), base + plain.act(g, x - base), rtol=0, atol=1e-12)

@@ -11,6 +11,7 @@ from haar.actions import (
     Defining,
     Given,
     Layout,
+    Regular,
     Space,
     Trivial,
     field_representation,
@@ -156,3 +157,12 @@ def test_a_small_turn_leaves_nothing_alone(angle):
     rep = Turns(symmetric(8), 2)
     mean, _ = invariant_statistics(rep, torch.ones(2).double(), torch.zeros(2).double())
     assert mean.tolist() == [0, 0]
+
+
+def test_no_spread_stays_none_whatever_rounds():
+    for seed in range(20):
+        value = torch.rand((), generator=torch.Generator().manual_seed(seed)).double()
+        rep = Regular(dihedral(5))
+        mean, std = invariant_statistics(rep, value.expand(10), torch.zeros(10).double())
+        torch.testing.assert_close(mean, value.expand(10), rtol=1e-12, atol=0)
+        assert bool((std < 1e-7).all())

@@ -164,7 +164,7 @@ def test_compiled_models_and_averages_are_tried_too():
     script = """
         import torch
         from torch import nn
-        from haar.actions import Defining, Symmetry, Vector
+        from haar.actions import Defining, Invariant, Symmetry, Vector
         from haar.average import average
         from haar.errors import ArgumentError
         from haar.groups import cyclic
@@ -185,6 +185,13 @@ def test_compiled_models_and_averages_are_tried_too():
                 torch.testing.assert_close(average(torch.compile(model, backend="eager"), symmetry)(x), expected)
                 program = torch.export.export(average(model, symmetry), (x,)).module()
                 torch.testing.assert_close(program(x), expected)
+            class Scaled(nn.Module):  # a number beside the rows
+                def forward(self, x, by):
+                    return Batch()(x) * by
+            numbered = Symmetry(C3, (*symmetry.inputs, Invariant(C3)), symmetry.outputs)
+            expected = sum(act(C3.inverse(g), Batch()(act(g, x)) * 2.0) for g in C3.elements()) / 3
+            compiled = torch.compile(average(Scaled(), numbered), backend="eager")
+            torch.testing.assert_close(compiled(x, 2.0), expected)
             try:
                 torch.compile(average(Batch(), symmetry, micro_batch=3), backend="eager")(x)
             except ArgumentError:

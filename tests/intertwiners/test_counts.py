@@ -7,7 +7,7 @@ import math
 import pytest
 import torch
 
-from haar.actions.representation import Defining, Regular, Trivial, symmetric_power, tensor_power
+from haar.actions.representation import Defining, Regular, Representation, Trivial, symmetric_power, tensor_power
 from haar.errors import ArgumentError, ShapeError
 from haar.groups import (
     SO,
@@ -166,3 +166,19 @@ def test_characters_that_no_orthogonal_representation_has_are_refused():
         hom_dimension(Wrong(cyclic(4), 1.5), plain)
     with pytest.raises(ArgumentError, match=r"rep_in: expected dimension 2 by characters, got 1 by decomposition"):
         IsotypicIntertwiners(Wrong(cyclic(4), 2.0), plain)
+
+
+def test_a_representation_of_unknown_degree_is_refused_by_name_on_either_side() -> None:
+    class Own(Representation):
+        def __init__(self, group: SO) -> None:
+            self.group, self.dim, self.name = group, 3, "own"
+
+        def matrix(self, g: torch.Tensor) -> torch.Tensor:
+            return g
+
+    space = Defining(SO(3))
+    own = Own(space.group)
+    for pair, name in (((own, space), "rep_in"), ((space, own), "rep_out")):
+        with pytest.raises(ArgumentError, match=f"{name}: expected a representation of known degree, got own; give"):
+            hom_dimension(*pair)
+        assert intertwiners(*pair).dim == 1

@@ -78,10 +78,13 @@ def test_computed_weights_are_not_written_to():
         prune.identity(layer, "weight")
         with pytest.raises(ArgumentError, match="weight: expected a parameter of the layer, to write to"):
             layer.reset_parameters()
-    layer = hnn.Linear(WIDE, WIDE)
-    parametrizations.weight_norm(layer)
-    with pytest.raises(ArgumentError, match="make it permanent first"):
-        layer.set_matrix(torch.zeros(16, 16))
+    linear, conv = hnn.Linear(WIDE, WIDE), hnn.Conv(WIDE, WIDE, 3)
+    for layer, write in ((linear, linear.set_matrix), (conv, conv.set_kernel)):
+        dense = torch.zeros(16, 16) if layer is linear else torch.zeros(16, 16, 3, 3)
+        write(dense)
+        parametrizations.weight_norm(layer)
+        with pytest.raises(ArgumentError, match="make it permanent first"):
+            write(dense)
 
 
 RESTRICTED = {

@@ -7,11 +7,14 @@ import torch
 from relax_networks import D4, images, worst
 from torch import nn
 
+from haar.actions import Regular, Symmetry, Vector
 from haar.errors import ArgumentError
+from haar.groups import cyclic
 from haar.relax import RelaxedSteerableConvolution, homotopise
 from haar.relax.baselines import RelaxedConvolution
 
 F64 = torch.float64
+C4 = cyclic(4)
 SYMMETRY = images(D4, 1, 1)
 X = torch.randn(4, 1, 5, 5, dtype=F64, generator=torch.Generator().manual_seed(3))
 #: Every picture with all its turned and mirrored copies.
@@ -96,6 +99,22 @@ def test_the_price_is_that_of_differences_along_the_generators():
 def test_wrong_options_are_refused(make, message):
     with pytest.raises(ArgumentError, match=message):
         make()
+
+
+def test_layers_that_hold_no_weight_are_left_alone():
+    class Attends(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.attention = nn.MultiheadAttention(16, 2)
+
+        def forward(self, x):
+            return self.attention(x, x, x)[0]
+
+    copies = Vector(4 * Regular(C4))
+    model = homotopise(Attends().double(), Symmetry(C4, copies, copies), example=torch.randn(5, 16, dtype=F64))
+    assert None in [layer.held("weight") for layer in model.layers.values()]
+    with pytest.raises(ArgumentError, match="model: expected a convolution that a finite group moves, got none"):
+        RelaxedSteerableConvolution(model)
 
 
 def test_a_model_without_taps_is_refused():

@@ -12,10 +12,9 @@ from haar.nn.circuits.pauli_words import words_matrix
 RING = [(0, 1), (2, 3), (1, 2), (3, 0)]
 
 
-@pytest.mark.parametrize("blocked", [True, False])
-def test_a_layer_is_the_product_of_its_gates(blocked: bool, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: FBT001
-    if not blocked:
-        monkeypatch.setattr(exchange_layers, "MOST_BLOCKED", 2)
+@pytest.mark.parametrize(("most", "blocked"), [(8, True), (4, True), (3, False)])
+def test_a_layer_is_the_product_of_its_gates(most: int, blocked: bool, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: FBT001
+    monkeypatch.setattr(exchange_layers, "MOST_BLOCKED", most)
     source = torch.Generator().manual_seed(0)
     angles = torch.randn(3, 4, dtype=torch.float64, generator=source)
     psi = torch.randn(5, 16, dtype=torch.complex128, generator=source)

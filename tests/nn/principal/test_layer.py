@@ -330,6 +330,17 @@ def test_an_undetermined_cut_is_told_once_with_both_eigenvalues():
         training(x)
 
 
+@pytest.mark.parametrize("gauge", ["align", "fixed", "canonical", "invariant", "equivariant", "none"])
+def test_only_the_invariant_policy_gives_sizes(gauge):
+    x = rows()
+    fitted = layer(3, gauge=gauge).fit(x).eval()
+    with torch.no_grad():
+        scores = fitted(x)
+    assert bool((scores >= 0).all()) is (gauge == "invariant")
+    centred = x - x.mean(0)
+    torch.testing.assert_close(scores.abs(), (centred @ torch.linalg.svd(centred)[2][:3].mT).abs(), rtol=0, atol=1e-9)
+
+
 def test_raw_signs_in_training_are_warned_of_and_equivariant_ones_are_not():
     with pytest.warns(HaarWarning, match="gauge='none' in training: signs change from batch to batch; use 'align'"):
         layer(3, gauge="none")(rows())

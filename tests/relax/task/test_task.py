@@ -200,6 +200,25 @@ def test_the_first_step_of_every_command_is_tried(monkeypatch):
     ]
 
 
+def test_the_step_that_is_tried_is_the_one_that_will_be_taken(monkeypatch):
+    import haar.relax.task.first_step as place
+
+    words = {"steps": 4, "batch_size": 3, "learning_rate": 0.05, "schedule": "constant", "every": 2, "seed": 3}
+    made, seen, whole = task(rule="free", clip=2.0, accumulate=1, **words), [], place.fit
+
+    def noted(rule, loss, train, **options):
+        seen.append(options)
+        assert loss is made.loss
+        return whole(rule, loss, train, **options)
+
+    monkeypatch.setattr(place, "fit", noted)
+    try_task(made, "fit")
+    (options,) = seen
+    assert len(options.pop("validation")[0]) == 2  # a fifth of 10 rows
+    del options["watch"]
+    assert options == {**words, "clip": 2.0, "accumulate": 1, "precision": None}
+
+
 def test_a_batch_that_no_memory_holds_and_a_model_that_fails_are_refused(monkeypatch):
     import haar.relax.task.first_step as place
 

@@ -81,7 +81,7 @@ class SignDeepSets(nn.Module):
         cloud: Int[Tensor, " n"] | None = None,
         mask: Bool[Tensor, "*batch n"] | None = None,
         spaces: Spaces | None = None,
-        extra: Float[Tensor, "*batch n e"] | None = None,
+        extra: Float[Tensor, "*batch n features"] | None = None,
     ) -> Float[Tensor, "*batch n k"]:
         """Apply the network.
 
