@@ -1,4 +1,4 @@
-"""Figures and results of `docs/quantum.md`.
+"""Figures and errors of `docs/quantum.md`; its verdicts are written by `tools/verdicts.py`.
 
 Run: ``python docs/figures/quantum.py [FOLDER [SEED]]``; finished seeds in the folder are kept. Three seeds from SEED
 on, quick preset.
@@ -8,13 +8,11 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 from statistics import median
 
 from haar.cli.screen import ProgressBars
 from haar.report.page import png
-from haar.systems.claim import Judged
 from haar.systems.quantum.claims import models, tables, title
 from haar.systems.quantum.figures import draw_errors, draw_frames, draw_surfaces, draw_trainability
 from haar.systems.quantum.sections import board_table, errors_table
@@ -41,21 +39,9 @@ def main(out: Path, first_seed: int = 0) -> None:
         "trainability": draw_trainability,
     }.items():
         (IMAGES / f"quantum-{name}.png").write_bytes(png(draw(measures)))
-    verdicts = [claim.verdict for claim in result.claims]
     text = PAGE.read_text(encoding="utf-8")
     before, rest = text.split(BEGIN)
-    found = told(measures) + f"\n{verdicts.count('holds')} of {len(verdicts)} claims hold:\n\n" + judged(result.claims)
-    PAGE.write_text(before + BEGIN + found + END + rest.split(END, 1)[1], encoding="utf-8")
-
-
-def judged(claims: Sequence[Judged]) -> str:
-    """All claims with their intervals and verdicts, as markdown."""
-    lines = ["| claim | reference | ours | interval | bound | verdict |", "|---|---|---|---|---|---|"]
-    for one in claims:
-        interval = f"{one.low:.3g} to {one.high:.3g}"
-        verdict = one.verdict if one.holds else f"**{one.verdict}**"
-        lines.append(f"| {one.name} | {one.reported} | {one.value:.3g} | {interval} | {one.bound} | {verdict} |")
-    return "\n".join(lines) + "\n"
+    PAGE.write_text(before + BEGIN + told(measures) + END + rest.split(END, 1)[1], encoding="utf-8")
 
 
 def told(measures: list[dict]) -> str:
@@ -67,9 +53,10 @@ def told(measures: list[dict]) -> str:
         for model, row in zip(models(measures, table), shown.rows, strict=True):
             cells = [f"{row[k]:.3g}" if isinstance(row[k], float) else str(row[k]) for k in at]
             lines.append(f"| {title(table)} | {model} | " + " | ".join(cells) + " |")
+    seeds = f"{measures[0]['seed']} to {measures[-1]['seed']}"
     lines += [
         "",
-        f"Medians over {len(measures)} seeds of the quick preset; root mean squared errors: E in mHa, F in mHa/A.",
+        f"Medians over seeds {seeds} of the quick preset; root mean squared errors: E in mHa, F in mHa/A.",
         "",
     ]
     board = {str(row[0]): row for row in board_table(measures).rows}

@@ -15,7 +15,7 @@ from haar.actions import Action, Invariant, Symmetry
 from haar.average.joining import is_shared
 from haar.containers import mapped, tensors_of
 from haar.errors import ArgumentError, DataError, ShapeError, check_count
-from haar.probing.trajectory_names import trajectory_numbers
+from haar.probing.trajectory_names import trajectory_marks
 from haar.processes import Section
 
 _READ = "read files first: haar.data.Windows(path), ase.io.read(path, ':'), numpy.load(path)"
@@ -103,7 +103,7 @@ def batches(
         _refuse_nan(tensors, seen)
         rows = _rows(symmetry, inputs)
         numbered = ids is None
-        marks = torch.arange(seen, seen + rows.count) if ids is None else _marks(ids, rows.count)
+        marks = torch.arange(seen, seen + rows.count) if ids is None else trajectory_marks(ids, rows.count)
         if not rows.count:
             continue
         keep = rows.count if max_samples is None else min(rows.count, max_samples - seen)
@@ -228,7 +228,7 @@ def _of_tensors(
 ) -> Iterator[tuple[tuple[Any, ...], Any, Any]]:
     inputs, labels = pair
     rows = _rows(symmetry, inputs)
-    marks = None if clusters is None else _marks(clusters, rows.count)
+    marks = None if clusters is None else trajectory_marks(clusters, rows.count)
     _cut_labels(symmetry, labels, slice(0), rows)
     starts = range(0, rows.count, batch_size)
     for start in starts if part is None else starts[part.first : part.last]:
@@ -289,27 +289,6 @@ def _rows(symmetry: Symmetry | None, inputs: tuple[Any, ...]) -> _Rows:
                 way_out=_STILL if all(isinstance(action, Invariant) for action, _ in leaves) else _SHARED,
             )
     return _Rows(count, single=False, cut=frozenset(id(x) for _, x in leaves if len(x) == count))
-
-
-def _marks(ids: Any, rows: int) -> Tensor:
-    """Trajectory numbers as they were given, checked."""
-    try:
-        marks = torch.as_tensor(trajectory_numbers(ids))
-    except (TypeError, ValueError, RuntimeError) as error:
-        raise ArgumentError(
-            "clusters",
-            expected="a whole number for each row",
-            got=type(ids).__name__,
-            way_out="number the names: torch.unique(..., return_inverse=True), or a dict",
-        ) from error
-    if marks.is_floating_point() or marks.is_complex() or marks.dtype == torch.bool:
-        kind = str(marks.dtype).removeprefix("torch.")
-        raise ArgumentError("clusters", expected="whole numbers, one for each row", got=kind)
-    if marks.ndim != 1:
-        raise ArgumentError("clusters", expected=f"one number for each of {rows} rows", got=tuple(marks.shape))
-    if len(marks) != rows:
-        raise ArgumentError("clusters", expected=f"one number for each of {rows} rows", got=len(marks))
-    return marks
 
 
 def _cut(tree: Any, part: slice, cut: frozenset[int]) -> Any:

@@ -16,8 +16,10 @@ _ROWS = 64
 _ALL = 1 << 40
 
 
-def batches_of_data(given: str, module: nn.Module, *, argument: str, labels: str | None = None) -> Any:
-    """Batches for a model.
+def batches_of_data(
+    given: str, module: nn.Module, *, argument: str, labels: str | None = None, trajectories: str | None = None
+) -> tuple[Any, Tensor | None]:
+    """Batches for a model, and the trajectory of every row where the file or the caller says it.
 
     Args:
         given: ``module:function`` that returns them, a ``.safetensors`` file with inputs and targets, arrays in
@@ -26,9 +28,10 @@ def batches_of_data(given: str, module: nn.Module, *, argument: str, labels: str
             with several numbers.
         argument: What messages call it.
         labels: Columns of a table, or an array by its name, see `haar.cli.rows_file.read_rows`.
+        trajectories: Column of a table, or an array by its name, likewise.
 
     Raises:
-        ArgumentError: If a function does not return batches, or `labels` are named of one.
+        ArgumentError: If a function does not return batches, or `labels` or `trajectories` are named of one.
         DataError: If a file cannot be read, or holds no inputs.
     """
     from haar.cli.rows_file import read_rows
@@ -36,19 +39,21 @@ def batches_of_data(given: str, module: nn.Module, *, argument: str, labels: str
     from haar.probing.arrays import own_precision
 
     if not has_columns(given):
-        if labels is not None:
-            got = f"{labels!r} beside {given}"
-            raise ArgumentError("--labels", expected="columns of a table, or an array of .npz or .h5", got=got)
+        for option, named in (("--labels", labels), ("--trajectories", trajectories)):
+            if named is not None:
+                got = f"{named!r} beside {given}"
+                raise ArgumentError(option, expected="columns of a table, or an array of .npz or .h5", got=got)
         if given.endswith(".safetensors"):
-            return _of_tensors(Path(given))
-        return called(given, {}, argument, forms="module:function, or a file of rows (.npz, .h5, .csv, .safetensors)")
-    inputs, targets, _ = read_rows(Path(given), most=_ALL, labels=labels)
+            return _of_tensors(Path(given)), None
+        forms = "module:function, or a file of rows (.npz, .h5, .csv, .safetensors)"
+        return called(given, {}, argument, forms=forms), None
+    inputs, targets, marks = read_rows(Path(given), most=_ALL, labels=labels, trajectories=trajectories)
     own = own_precision(module) or inputs.dtype
     parts = inputs.to(own).split(_ROWS)
     answer = _answer(module, parts[0][:1], argument)
     if targets is None:
-        return list(parts)
-    return list(zip(parts, _fitting(answer, targets, own).split(_ROWS), strict=True))
+        return list(parts), marks
+    return list(zip(parts, _fitting(answer, targets, own).split(_ROWS), strict=True)), marks
 
 
 def has_columns(given: str) -> bool:

@@ -11,6 +11,7 @@ import typer
 from haar.cli.options import (
     FactoryArg,
     Labels,
+    Trajectories,
     Weights,
     count_option,
     folder_option,
@@ -55,6 +56,7 @@ def sweep(
     levels: Annotated[str | None, typer.Option(help="Levels for all methods, such as 0.2,0.5,0.8.")] = None,
     metrics: Metrics = None,
     labels: Labels = None,
+    trajectories: Trajectories = None,
     calibration: Calibration = None,
     symmetry: Annotated[str | None, typer.Option(help="module:function that returns a haar.Symmetry.")] = None,
     layers: Layers = None,
@@ -73,18 +75,18 @@ def sweep(
     from haar.entry import called
 
     module = _module(model, weights, factory_arg)
-    batches, near = _data(module, data, calibration, labels)
+    batches, near, clusters = _data(module, data, calibration, labels, trajectories)
     with _named(), ProgressBars(quiet=as_json) as bars:
         if by_layer is not None:
             found: Any = compress.sensitivity(
-                module, by_layer, _words(metrics), batches, level=_only(levels), calibration=near, layers=layers,
-                draws=draws, seed=seed, watch=bars,
+                module, by_layer, _words(metrics), batches, level=_only(levels), clusters=clusters, calibration=near,
+                layers=layers, draws=draws, seed=seed, watch=bars,
             )  # fmt: skip
         else:
             found = compress.sweep(
-                module, _words(methods), _words(metrics), batches, levels=_numbers(levels), calibration=near,
-                symmetry=None if symmetry is None else called(symmetry, {}, "--symmetry"), layers=layers, draws=draws,
-                seed=seed, watch=bars,
+                module, _words(methods), _words(metrics), batches, levels=_numbers(levels), clusters=clusters,
+                symmetry=None if symmetry is None else called(symmetry, {}, "--symmetry"), calibration=near,
+                layers=layers, draws=draws, seed=seed, watch=bars,
             )  # fmt: skip
     deliver(found, out, "compress.json", _plain(found.summary), as_json=as_json, answers=1)
 
@@ -97,6 +99,7 @@ def gauge(
     methods: Methods = None,
     metrics: Metrics = None,
     labels: Labels = None,
+    trajectories: Trajectories = None,
     calibration: Calibration = None,
     layers: Layers = None,
     weights: Weights = None,
@@ -105,13 +108,16 @@ def gauge(
     out: Out = None,
     as_json: Json = False,
 ) -> None:
-    """Does what a method gives depend on which of its equal copies MODEL is? Every factor of its gauge is tried."""
+    """Does what a method gives depend on which of its equal copies MODEL is? Every factor of its gauge is tried.
+
+    Gaps have no intervals: --trajectories only says which column is no input.
+    """
     from haar import compress
     from haar.cli.delivery import deliver
     from haar.cli.screen import ProgressBars
 
     module = _module(model, weights, factory_arg)
-    batches, near = _data(module, data, calibration, labels)
+    batches, near, _ = _data(module, data, calibration, labels, trajectories)
     with _named(), ProgressBars(quiet=as_json) as bars:
         found = compress.gauge(
             module, _words(methods), _words(metrics), batches, calibration=near, layers=layers, seed=seed, watch=bars
@@ -133,21 +139,24 @@ def methods_command() -> None:
     console().print(Table("Methods", ("method", "level", "levels", "needs calibration"), rows).rich())
 
 
-def _data(module: nn.Module, data: str, calibration: str | None, labels: str | None) -> tuple[Any, Any]:
-    """Batches of the evaluation, and of calibration."""
+def _data(
+    module: nn.Module, data: str, calibration: str | None, labels: str | None, trajectories: str | None
+) -> tuple[Any, Any, Any]:
+    """Batches of the evaluation, and of calibration; and the trajectory of every row of the first."""
     from haar.cli.batch_file import batches_of_data, has_columns
 
-    batches = batches_of_data(data, module, argument="DATA", labels=labels)
+    columns = {"labels": labels, "trajectories": trajectories}
+    batches, clusters = batches_of_data(data, module, argument="DATA", **columns)
     if calibration is None:
-        return batches, None
-    beside = labels if has_columns(calibration) else None
-    return batches, batches_of_data(calibration, module, argument="--calibration", labels=beside)
+        return batches, None, clusters
+    beside = columns if has_columns(calibration) else {}
+    return batches, batches_of_data(calibration, module, argument="--calibration", **beside)[0], clusters
 
 
 def _named() -> Any:
     return named_on_the_command_line(
         model="MODEL", data="DATA", perturbations="--methods", perturbation="--by-layer", metrics="--metrics",
-        levels="--levels", calibration="--calibration", layers="--layers", action="MODEL",
+        levels="--levels", calibration="--calibration", layers="--layers", action="MODEL", clusters="--trajectories",
     )  # fmt: skip
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,8 @@ from torch.utils.data import Dataset
 
 from haar.errors import ArgumentError, DataError, HaarError
 from haar.probing.arrays import own_precision, with_tensors
-from haar.probing.told_apart import told_apart
+from haar.probing.told_apart import counts_rows, told_apart
+from haar.probing.trajectory_names import trajectory_numbers
 
 #: Labels of `transformers` and of torch's cross entropy that do not count.
 IGNORED = -100
@@ -29,6 +30,7 @@ class Batch:
         kwargs: What it is called with by name.
         target: What it should answer; None if nobody says.
         shifted: Whether the target at a place is what the model should say one place before.
+        clusters: Which trajectory each sample is of, whole numbers or names; None if nobody says.
     """
 
     given: Any
@@ -36,6 +38,7 @@ class Batch:
     kwargs: Mapping[str, Any] = field(default_factory=dict)
     target: Tensor | None = None
     shifted: bool = False
+    clusters: Any = None
 
     def run(self, model: nn.Module) -> Tensor:
         """The model's answer: of what `transformers` returns the logits, else the last hidden states.
@@ -101,8 +104,9 @@ def batch_of(given: Any) -> Batch:
     """A batch from what a loader gives.
 
     Args:
-        given: ``(inputs, targets)``; tokens alone, whose targets are the tokens that follow; inputs alone; or inputs by
-            name as `transformers` take them, with ``labels`` or without.
+        given: ``(inputs, targets)``, with the trajectory of each sample as a third, or without; tokens alone, whose
+            targets are the tokens that follow; inputs alone; or inputs by name as `transformers` take them, with
+            ``labels`` or without.
 
     Raises:
         ArgumentError: If it is none of these.
@@ -116,6 +120,9 @@ def batch_of(given: Any) -> Batch:
         return Batch(given, (given,), {}, given if tokens else None, tokens)
     if isinstance(given, Mapping):
         return _named(given)
+    if _has_clusters(given):
+        rest = batch_of(given[0] if given[1] is None else tuple(given[:2]))
+        return replace(rest, given=given, clusters=given[2])
     if isinstance(given, (tuple, list)) and len(given) == 2 and isinstance(given[1], Tensor):
         inputs = tuple(given[0]) if isinstance(given[0], (tuple, list)) else (given[0],)
         return Batch(given, inputs, {}, given[1])
@@ -123,6 +130,12 @@ def batch_of(given: Any) -> Batch:
         return Batch(given, (given[0],))
     expected = "batches: (inputs, targets), tokens, inputs, or inputs by name"
     raise ArgumentError("data", expected=expected, got=f"a batch of {type(given).__name__}")
+
+
+def _has_clusters(given: Any) -> bool:
+    """Whether a batch is three: inputs, targets or None, and the trajectory of each sample."""
+    three = isinstance(given, (tuple, list)) and len(given) == 3
+    return three and (given[1] is None or isinstance(given[1], Tensor))
 
 
 def _named(given: Mapping[str, Any]) -> Batch:
@@ -138,8 +151,8 @@ def batches_of(data: Any, argument: str = "data", *, model: nn.Module | None = N
     """All batches.
 
     Args:
-        data: Batches, such as a loader; or one tensor, one dictionary, or a tuple of all inputs and targets, which are
-            one batch. Arrays and tables stand for tensors.
+        data: Batches, such as a loader; or one tensor, one dictionary, or a tuple of all inputs and targets (and
+            trajectories), which are one batch. Arrays and tables stand for tensors.
         argument: What messages call it.
         model: Arrays of real numbers become tensors of its parameters' precision.
 
@@ -171,8 +184,10 @@ def batches_of(data: Any, argument: str = "data", *, model: nn.Module | None = N
 
 
 def _is_pair(data: tuple[Any, ...]) -> bool:
-    """Whether a tuple is inputs and targets, not two batches each of which is such a pair."""
+    """Whether a tuple is inputs and targets (and trajectories), not two batches each of which is such a pair."""
     arrays = (Tensor, np.ndarray)
+    if len(data) == 3:
+        return isinstance(data[1], (*arrays, type(None))) and counts_rows(trajectory_numbers(data[2]), data[0])
     return len(data) == 2 and isinstance(data[1], arrays) and isinstance(data[0], (*arrays, tuple, list))
 
 

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from haar.actions import Symmetry
 from haar.compress.batch import Batch
+from haar.compress.clusters import by_unit
 from haar.compress.layers import Layer
 from haar.compress.metrics import Metric, Seen
 from haar.errors import ArgumentError
@@ -31,6 +32,7 @@ class Evaluation:
         elements: How many elements stand for a large group.
         reader: Name of the layer that reads out, whose input is the representation.
         seed: Of drawn elements.
+        trajectories: The number of the trajectory of every sample, where some are of one; see `units_of`.
     """
 
     batches: Sequence[Batch]
@@ -39,6 +41,7 @@ class Evaluation:
     elements: int = MOST
     reader: str | None = None
     seed: int = 0
+    trajectories: Tensor | None = None
     _before: list[tuple[Tensor | None, Tensor | None]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -47,7 +50,7 @@ class Evaluation:
             raise ArgumentError("symmetry", expected="a symmetry for the metrics that ask for one", got="None")
 
     def measure(self, model: nn.Module) -> list[Tensor]:
-        """For each metric its columns of every unit, in order of the data.
+        """For each metric its columns of every unit (a sample, or a trajectory), in order of the data.
 
         The first model that is measured is the one that others are compared with.
 
@@ -61,7 +64,10 @@ class Evaluation:
                 seen = self._seen(model, batch, number, first=first)
                 for columns, metric in zip(found, self.metrics, strict=True):
                     columns.append(metric.units(seen))
-        return [torch.cat(columns) for columns in found]
+        whole = [torch.cat(columns) for columns in found]
+        if self.trajectories is None:
+            return whole
+        return [by_unit(x, self.trajectories, metric.name) for x, metric in zip(whole, self.metrics, strict=True)]
 
     def _seen(self, model: nn.Module, batch: Batch, number: int, *, first: bool) -> Seen:
         outputs, representation = self._run(model, batch)

@@ -51,11 +51,13 @@ class Sweep(Report):
         curves: One for each perturbation and metric.
         layers: Names of the weights that were compressed.
         model: What was compressed.
+        trajectories: How many independent trajectories the samples are of; None where every sample stands alone.
     """
 
     curves: tuple[Curve, ...]
     layers: tuple[str, ...]
     model: str
+    trajectories: int | None = None
 
     kind: ClassVar[str] = "sweep"
     title: ClassVar[str] = "What compression leaves of a model"  # type: ignore[misc]
@@ -123,6 +125,7 @@ class Sweep(Report):
         return {
             "model": self.model,
             "layers": list(self.layers),
+            **({} if self.trajectories is None else {"trajectories": self.trajectories}),
             "curves": [curve.to_dict() for curve in self.curves],
             "thresholds": found,
         }
@@ -140,7 +143,7 @@ class Sweep(Report):
                 told.append(f"**{name}** to {_level(measure, threshold.safe)}")
         metric = thresholds[0].curve.metric
         share = f"{TOLERANCE:.0%} worse" if not metric.absolute else f"above {TOLERANCE:g}"
-        told[-1] += "." if len(thresholds[0].curve.draws) else f". {_UNDRAWN}: this may be chance."
+        told[-1] += "." if len(thresholds[0].curve.draws) else f". {self._undrawn()}: this may be chance."
         return f"{self.model} can be changed without its {metric.name} becoming {share} by " + ", ".join(told)
 
     def sections(self) -> Sequence[Section]:
@@ -165,9 +168,16 @@ class Sweep(Report):
             )
         columns = ("perturbation", "level", "metric", "before", "crosses the tolerance at", "transition")
         drawn = len(self.curves[0].draws) > 0
-        intervals = "intervals (95 %) of a bootstrap over the data" if drawn else _UNDRAWN[0].lower() + _UNDRAWN[1:]
+        units = "the data" if self.trajectories is None else f"{self.trajectories} trajectories"
+        undrawn = self._undrawn()
+        intervals = f"intervals (95 %) of a bootstrap over {units}" if drawn else undrawn[0].lower() + undrawn[1:]
         note = f"tolerance {TOLERANCE:.0%}; {intervals}"
         return Table("Thresholds", columns, rows, note)
+
+    def _undrawn(self) -> str:
+        """What is said where nothing is known of chance."""
+        units = "samples" if self.trajectories is None else f"trajectories (here {self.trajectories})"
+        return f"There are no intervals, which need {FEWEST} {units} and draws"
 
     def _tables(self) -> Iterator[Table]:
         for name in self.perturbations:
@@ -242,9 +252,6 @@ def _draw_limit(panel: Any, curve: Curve) -> None:
 def _level(measure: str, level: float) -> str:
     return f"{measure} {level:g}" if measure != "bits" else f"{level:g} bits"
 
-
-#: What is said where nothing is known of chance.
-_UNDRAWN = f"There are no intervals, which need {FEWEST} samples and draws"
 
 _WORDS = (
     "Each perturbation was applied at levels from mild to strong to one copy of the model. A threshold is the level at "

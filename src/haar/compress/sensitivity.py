@@ -12,6 +12,7 @@ from torch import nn
 from haar.compress.batch import batches_of
 from haar.compress.bench import Bench
 from haar.compress.catalogue import perturbation_of
+from haar.compress.clusters import units_of
 from haar.compress.curve import DRAWS, Curve
 from haar.compress.metrics import Asked, metrics_of
 from haar.compress.perturbation import Perturbation
@@ -104,6 +105,7 @@ def sensitivity(
     data: Iterable[Any] | None = None,
     *,
     level: float | int | None = None,
+    clusters: Any | None = None,
     calibration: Iterable[Any] | None = None,
     layers: Sequence[str] | None = None,
     action: ParameterAction | None = None,
@@ -119,6 +121,7 @@ def sensitivity(
         metrics: The first of them is told; as in `sweep`.
         data: Batches.
         level: How much; by default the middle one of the perturbation's own.
+        clusters: Which trajectory every sample belongs to, as in `sweep`.
         calibration: Batches for perturbations that look at inputs or gradients.
         layers: Patterns of names of layers, as in `sweep`.
         action: The table of the model's parameters.
@@ -148,7 +151,7 @@ def sensitivity(
     at = one.check(one.levels[len(one.levels) // 2] if level is None else level)
     near = [] if calibration is None else batches_of(calibration, "calibration", model=model)
     bench = Bench(model, layers=layers, calibration=near, action=action, example=batches[0])
-    course = Course(batches, metrics_of(metrics, batches[0])[:1], None, seed)
+    course = Course(batches, metrics_of(metrics, batches[0])[:1], None, seed, units_of(batches, clusters))
     whole, names = bench.layers, [layer.name for layer in bench.layers]
     found: dict[str, Curve] = {}
     with watch.stage("one layer at a time", len(whole) + 1) as advance:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from torch import nn
+from torch import Tensor, nn
 
 from haar.actions import Symmetry
 from haar.compress.batch import Batch, batches_of
 from haar.compress.bench import Bench
 from haar.compress.catalogue import Wanted, perturbations_of
+from haar.compress.clusters import number_of, units_of
 from haar.compress.curve import DRAWS, Record
 from haar.compress.evaluation import MOST, Evaluation, reader_of
 from haar.compress.found import Sweep
@@ -35,6 +36,7 @@ def sweep(
     *,
     levels: Levels | None = None,
     symmetry: Symmetry | None = None,
+    clusters: Any | None = None,
     calibration: Iterable[Any] | None = None,
     layers: Sequence[str] | None = None,
     action: ParameterAction | None = None,
@@ -53,21 +55,24 @@ def sweep(
             `haar.compress.PERTURBATIONS`), or perturbations with settings of your own.
         metrics: Names among `haar.compress.METRICS`, or functions of a model and a batch by name, which return a number
             or one for every sample; by default what the data allow.
-        data: Batches for the evaluation: ``(inputs, targets)``, tokens, or inputs by name. A tuple of all inputs and
-            targets is one batch.
+        data: Batches for the evaluation: ``(inputs, targets)``, tokens, or inputs by name; or ``(inputs, targets,
+            clusters)``. A tuple of all inputs and targets (and clusters) is one batch.
         levels: Levels for all perturbations, or by their names; by default their own.
         symmetry: With one, the defect and the loss of the average over its group are further curves.
+        clusters: Which trajectory every sample belongs to, whole numbers or names, over all batches in their order:
+            samples of one are not independent, and the bootstrap draws whole trajectories.
         calibration: Batches for perturbations that look at inputs or gradients, apart from the evaluation's.
         layers: Patterns of names of the layers that are compressed; by default all but embeddings, norms and the
             layer that reads out.
         action: The table of the model's units and heads, for perturbations that drop whole ones; by default it is
             found.
-        draws: Draws of the bootstrap over samples, from which the intervals are.
+        draws: Draws of the bootstrap over samples or trajectories, from which the intervals are.
         seed: Of whatever is random.
         watch: Told of every level.
 
     Raises:
-        ArgumentError: If a level is out of its range, nothing can be compressed, or data for calibration are missing.
+        ArgumentError: If a level is out of its range, nothing can be compressed, data for calibration are missing,
+            or `clusters` are not one for every sample.
         DataError: If the data have numbers that are not finite.
 
     Example:
@@ -83,6 +88,7 @@ def sweep(
         raise ArgumentError("data", expected="batches for the evaluation", got="None")
     check_count("draws", draws, least=0)
     batches = batches_of(data, model=model)
+    trajectories = units_of(batches, clusters)
     wanted = perturbations_of(perturbations)
     check_levels(levels, wanted)
     check_seed(seed)
@@ -96,9 +102,10 @@ def sweep(
         example=batches[0],
     )
     measured = (*metrics_of(metrics, batches[0]), *orbit_metrics(symmetry, batches[0]))
-    records = run(bench, wanted, planned, Course(batches, measured, symmetry, seed), watch)
+    records = run(bench, wanted, planned, Course(batches, measured, symmetry, seed, trajectories), watch)
     curves = [curve for record in records for curve in record.curves(draws=draws, seed=seed)]
-    return Sweep(tuple(curves), tuple(layer.path for layer in bench.layers), type(model).__name__)
+    names = tuple(layer.path for layer in bench.layers)
+    return Sweep(tuple(curves), names, type(model).__name__, number_of(trajectories))
 
 
 class Course:
@@ -109,17 +116,24 @@ class Course:
         metrics: What is measured, of perturbations that have no metric of their own.
         symmetry: Of the model, for metrics that ask for one.
         seed: Of whatever is random.
+        trajectories: Of every sample, see `units_of`.
     """
 
     def __init__(
-        self, batches: Sequence[Batch], metrics: Sequence[Metric], symmetry: Symmetry | None = None, seed: int = 0
+        self,
+        batches: Sequence[Batch],
+        metrics: Sequence[Metric],
+        symmetry: Symmetry | None = None,
+        seed: int = 0,
+        trajectories: Tensor | None = None,
     ) -> None:
         self.batches, self.metrics, self.symmetry, self.seed = batches, metrics, symmetry, seed
+        self.trajectories = trajectories
 
     def evaluation(self, bench: Bench, metrics: Sequence[Metric]) -> Evaluation:
         """An evaluation of metrics on a bench's model."""
         reader = reader_of(bench.model, bench.layers)
-        return Evaluation(self.batches, metrics, self.symmetry, MOST, reader, self.seed)
+        return Evaluation(self.batches, metrics, self.symmetry, MOST, reader, self.seed, self.trajectories)
 
 
 def run(

@@ -41,7 +41,7 @@ def told_apart(data: Any, *, alike: Literal["batches", "pair"]) -> Any:
         return data
     first, second = data[0], data[1]
     if len(data) == 3:
-        return tuple(data) if _counts_rows(data[2], first) else data
+        return tuple(data) if counts_rows(data[2], first) else data
     if isinstance(second, _Array) and isinstance(first, (tuple, list, dict)):
         return tuple(data)
     if isinstance(first, _Array) and second is None:
@@ -76,8 +76,13 @@ def _is_table(x: Any) -> bool:
     return type(x).__module__.partition(".")[0] in ("pandas", "polars") and hasattr(x, "to_numpy")
 
 
-def _counts_rows(marks: Any, first: Any) -> bool:
-    """Whether the last of three says which trajectory each row belongs to."""
+def counts_rows(marks: Any, first: Any) -> bool:
+    """Whether the last of three says which trajectory each row belongs to.
+
+    Args:
+        marks: The last.
+        first: The first.
+    """
     whole = isinstance(marks, _Array) and marks.ndim == 1 and _kind(marks) == "i"
     return whole and not (isinstance(first, _Array) and (first.ndim < 2 or len(first) != len(marks)))
 

@@ -119,3 +119,63 @@ def test_layers_other_than_dense_ones_are_refused(turning):
     model = SimpleNamespace(symmetry=turning.symmetry, layers={"conv": nn.Conv1d(1, 1, 1)})
     with pytest.raises(ArgumentError, match="model: expected dense layers, got Conv1d 'conv'"):
         lie_errors(model, X)
+
+
+class TwoParts(nn.Module):
+    """Real layers on both parts of a complex input, which may come in a container."""
+
+    def __init__(self):
+        super().__init__()
+        self.first, self.last = nn.Linear(6, 9), nn.Linear(9, 3)
+
+    def forward(self, x):
+        z = x["z"] if isinstance(x, dict) else x
+        return torch.complex(self.last(self.first(z.real)), self.last(self.first(z.imag)))
+
+
+def of_complex(kind, z):
+    """A wrapped network on space that takes complex vectors: complex weights, or real ones on both parts."""
+    group = SO(3)
+    rep = Defining(group)
+    with torch.random.fork_rng():
+        torch.manual_seed(2)
+        linear = nn.Sequential(nn.Linear(6, 9, dtype=torch.complex128), nn.Linear(9, 3, dtype=torch.complex128))
+        plain = linear if kind == "weights" else TwoParts().double()
+    into = {"z": Vector(2 * rep)} if kind == "container" else Vector(2 * rep)
+    names = [name for name, layer in plain.named_modules() if isinstance(layer, nn.Linear)]
+    layers = dict(zip(names, [(2 * rep, 3 * rep), (3 * rep, rep)], strict=True))
+    return homotopise(plain, Symmetry(group, into, Vector(rep)), layers=layers, example=(z,)), names
+
+
+@pytest.mark.parametrize("kind", ["weights", "parts", "container"])
+@pytest.mark.parametrize("bent", [False, True], ids=["straight", "bent"])
+def test_complex_inputs_turn_too(kind, bent, generator):
+    z = torch.randn(16, 6, generator=generator, dtype=torch.complex128)
+    given = {"z": z} if kind == "container" else z
+    model, names = of_complex(kind, given)
+    if bent:
+        model.model.get_submodule(names[1]).register_forward_pre_hook(lambda _, args: (args[0].tanh(),))
+    with torch.no_grad():
+        size = model(given).abs().square().mean()
+    for error, slope in zip(lie_errors(model, given), slopes(model, given), strict=True):
+        assert error.error == pytest.approx(slope.abs().square().mean().item(), rel=1e-6)
+        assert error.relative == pytest.approx(float((slope.abs().square().mean() / size).sqrt()), rel=1e-6)
+        assert error.rest + sum(error.layers.values()) == pytest.approx(1, abs=1e-12)
+        assert (abs(error.rest) < 1e-12) is not bent
+    with model.at(0.0):
+        assert all((error.error < 1e-24) is not bent for error in lie_errors(model, given))
+
+
+def test_equivariant_complex_weights_keep_the_norm_of_both_parts(generator):
+    z = torch.randn(4, 6, generator=generator, dtype=torch.complex128)
+    model, names = of_complex("weights", z)
+    with torch.no_grad():
+        for layer in (model.layers[name] for name in names):
+            assert float(layer.equivariant_weight().norm()) == pytest.approx(float(layer.weight.norm()), rel=1e-12)
+
+
+def test_several_outputs_are_refused(turning):
+    model = copy.deepcopy(turning)
+    model.register_forward_hook(lambda _, __, y: (y, y))
+    with pytest.raises(ArgumentError, match=r"model: expected one tensor as its output, got tuple; use haar\.audit"):
+        lie_errors(model, X)

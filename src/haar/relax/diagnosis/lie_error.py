@@ -11,6 +11,7 @@ from typing import Any
 import torch
 import torch.autograd.forward_ad as forward_mode
 from torch import Tensor, nn
+from torch.utils import _pytree as pytree
 
 from haar.actions import Symmetry
 from haar.constants import TINY
@@ -19,6 +20,7 @@ from haar.groups import LieGroup
 from haar.probing import undisturbed
 from haar.relax.baselines.scheduled import commutators
 from haar.relax.wrapping.homotopy_layer import HomotopyLayer
+from haar.relax.wrapping.precision import doubled
 
 
 @dataclass(frozen=True)
@@ -58,11 +60,11 @@ def lie_errors(model: Any, inputs: Any, *, symmetry: Symmetry | None = None) -> 
 
     Args:
         model: A wrapped model of dense layers; it is run in eval mode and left as it was.
-        inputs: A tensor, or a tuple of the model's arguments.
+        inputs: A tensor, or a tuple of the model's arguments (tensors, or containers of them), real or complex.
         symmetry: By default the model's own.
 
     Raises:
-        ArgumentError: If the group is finite, or a wrapped layer is not dense.
+        ArgumentError: If the group is finite, a wrapped layer is not dense, or the model has several outputs.
 
     Source: Gruver et al., arXiv 2210.02984 (LEE and its layerwise split).
     """
@@ -90,28 +92,46 @@ def _of_generator(
     tangents = symmetry.map_inputs(lambda action, x: action.tangent(direction, x), arguments)
     y, pushed = _push(model, arguments, tangents)
     whole = pushed - symmetry.map_outputs(lambda action, value: action.tangent(direction, value), y)
-    size = whole.double().square().mean()
+    size = _mean_product(whole, whole)
     shares, total = {}, torch.zeros_like(whole)
     for name, layer in layers.items():
         with _injected(layer, k):
             _, part = _push(model, arguments, None)
         total = total + part
-        shares[name] = float((part * whole).double().mean() / size.clamp(min=TINY))
-    rest = float(((whole - total) * whole).double().mean() / size.clamp(min=TINY))
-    magnitude = y.double().square().mean().clamp(min=TINY)
+        shares[name] = float(_mean_product(part, whole) / size.clamp(min=TINY))
+    rest = float(_mean_product(whole - total, whole) / size.clamp(min=TINY))
+    magnitude = _mean_product(y, y).clamp(min=TINY)
     return LieError(k, float(size), float((size / magnitude).sqrt()), shares, rest)
+
+
+def _mean_product(a: Tensor, b: Tensor) -> Tensor:
+    """The mean of a times b over entries, in double precision; of complex numbers both parts count."""
+    return (doubled(a).conj() * doubled(b)).real.mean()
 
 
 def _push(model: Any, arguments: tuple[Any, ...], tangents: Any) -> tuple[Tensor, Tensor]:
     """Outputs and their tangents."""
     with forward_mode.dual_level():
         if tangents is not None:
-            arguments = tuple(
-                forward_mode.make_dual(x, t.to(x)) if isinstance(x, Tensor) and x.is_floating_point() else x
-                for x, t in zip(arguments, tangents, strict=True)
+            flat, spec = pytree.tree_flatten(arguments)
+            turned = [_dual(x, t) for x, t in zip(flat, pytree.tree_leaves(tangents), strict=True)]
+            arguments = pytree.tree_unflatten(turned, spec)
+        out = model(*arguments)
+        if not isinstance(out, Tensor):
+            raise ArgumentError(
+                "model",
+                expected="one tensor as its output",
+                got=type(out).__name__,
+                way_out="use haar.audit for several: it tells the Lie derivative of each",
             )
-        y, pushed = forward_mode.unpack_dual(model(*arguments))
+        y, pushed = forward_mode.unpack_dual(out)
         return y, torch.zeros_like(y) if pushed is None else pushed
+
+
+def _dual(x: Any, tangent: Any) -> Any:
+    """An input with its tangent; whole numbers have none."""
+    moves = isinstance(x, Tensor) and (x.is_floating_point() or x.is_complex())
+    return forward_mode.make_dual(x, tangent.to(x)) if moves else x
 
 
 @contextmanager

@@ -12,6 +12,7 @@ from haar.actions import Symmetry
 from haar.errors import ArgumentError, known_keywords
 from haar.groups import FiniteGroup
 from haar.probing import ForwardOnly, all_or_drawn, check_finite, undisturbed
+from haar.relax.wrapping.precision import doubled
 from haar.seeding import Seed
 
 #: Groups of at most this order are averaged over whole; of larger ones so many elements are drawn.
@@ -92,17 +93,13 @@ def loss_share(model: Any, symmetry: Symmetry, inputs: Any, target: Any, *, seed
             if not isinstance(moved, Tensor) or moved.shape != target.shape:
                 got = tuple(moved.shape) if isinstance(moved, Tensor) else type(moved).__name__
                 raise ArgumentError("target", expected=f"the model's output {got}", got=tuple(target.shape))
-            back.append(_double(symmetry.act_outputs(group.inverse(g), moved)))
+            back.append(doubled(symmetry.act_outputs(group.inverse(g), moved)))
     turned = torch.stack(back)
-    mean, wanted = turned.mean(0), _double(target)
+    mean, wanted = turned.mean(0), doubled(target)
     asymmetric = _mean_square(turned - mean)
     symmetric = _mean_square(mean - wanted)
     loss = _mean_square(turned - wanted)
     return LossShare(loss, symmetric, asymmetric, 2 * asymmetric, whole)
-
-
-def _double(x: Tensor) -> Tensor:
-    return x.to(torch.complex128 if x.is_complex() else torch.float64)
 
 
 def _mean_square(x: Tensor) -> float:

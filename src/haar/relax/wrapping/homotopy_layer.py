@@ -19,6 +19,7 @@ from haar.nn.folding import FoldCache
 from haar.relax.wrapping.gamma import Gamma
 from haar.relax.wrapping.kept_mixture import KeptMixture
 from haar.relax.wrapping.mixing import branched, mixed
+from haar.relax.wrapping.precision import doubled
 from haar.relax.wrapping.projection import Projection
 from haar.relax.wrapping.sharing import SharedWeight
 
@@ -105,7 +106,8 @@ class HomotopyLayer(Gamma):
         groups = len(twin._spaces(lead))  # noqa: SLF001 (its own class)
         like = getattr(plain, lead)
         twin.gamma = nn.Parameter(like.new_ones((groups,) if groups > 1 else ()))
-        increments = torch.stack([part.detach().double().square().sum() for part in twin._increments(lead, like)])  # noqa: SLF001 (its own class)
+        steps = twin._increments(lead, like)  # noqa: SLF001 (its own class)
+        increments = torch.stack([doubled(part.detach()).abs().square().sum() for part in steps])
         share = (
             increments / increments.sum() if float(increments.sum()) > 0 else torch.full_like(increments, 1 / groups)
         )
@@ -325,8 +327,8 @@ class HomotopyLayer(Gamma):
         value: Tensor = self.held(name)
         order = self.group.order
         with torch.no_grad():
-            projected = self.project(value.double())
-            ratio = value.double().norm() / projected.norm()
+            whole = doubled(value)
+            ratio = whole.norm() / self.project(whole).norm()
             if self.mode == "weight" and kappa and bool(ratio.isfinite()):
                 self.kappa.copy_(ratio if order is None else ratio.clamp(max=order**0.5))
             if self.mode == "branches":

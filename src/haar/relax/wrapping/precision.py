@@ -94,6 +94,11 @@ def as_dtype(dtype: torch.dtype | None, inputs: Any) -> Any:
     return mapped(copied, inputs)
 
 
+def doubled(x: Tensor) -> Tensor:
+    """A tensor in double precision, complex if it is."""
+    return x.to(torch.complex128 if x.is_complex() else torch.float64)
+
+
 def dtype_of(module: nn.Module) -> torch.dtype:
     """Of its first real parameter, or of the parts of its first complex one; of its buffers if it has none."""
     held = (*module.parameters(), *module.buffers())

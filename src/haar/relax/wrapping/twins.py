@@ -19,6 +19,7 @@ from haar.relax.wrapping import linear_layers, norm_layers
 from haar.relax.wrapping.bare_parameters import parameters_twin
 from haar.relax.wrapping.homotopy_layer import HomotopyLayer, LayerSymmetry
 from haar.relax.wrapping.orbit_mean import OrbitMean
+from haar.relax.wrapping.precision import doubled
 from haar.relax.wrapping.projection import Projection, TensorProjection
 from haar.relax.wrapping.scales import scale_projection
 
@@ -77,7 +78,7 @@ def twin(
     weight = getattr(layer, "weight", None)
     kind = _KINDS[type(layer)]
     if "weight" in kind.scaled and isinstance(weight, Tensor):
-        whole = weight.detach().double()
+        whole = doubled(weight.detach())
         if float(whole.norm()) > 0 and float(spaces["weight"][0](whole).norm()) < SAME_ENTRY * float(whole.norm()):
             raise ArgumentError(
                 "model",
@@ -120,7 +121,7 @@ def parameters_homotopy(
             sides = [rep if subgroup is None else restricted(rep, subgroup) for rep in reps]
             spaces.setdefault(name, []).append(TensorProjection(sides, tuple(held[name].shape)))
     kind = parameters_twin(type(layer), {name: held[name] for name in axes})
-    whole = held[kind.leading[0]].detach().double()
+    whole = doubled(held[kind.leading[0]].detach())
     if float(whole.norm()) > 0 and float(spaces[kind.leading[0]][0](whole).norm()) < SAME_ENTRY * float(whole.norm()):
         raise ArgumentError(
             "model",

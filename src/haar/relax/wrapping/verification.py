@@ -20,7 +20,7 @@ from haar.relax.wrapping.bare_parameters import HomotopyParameters
 from haar.relax.wrapping.elements import Elements
 from haar.relax.wrapping.homotopy import Homotopy
 from haar.relax.wrapping.homotopy_layer import HomotopyLayer
-from haar.relax.wrapping.precision import DOUBLE, Precision, as_dtype, dtype_of
+from haar.relax.wrapping.precision import DOUBLE, Precision, as_dtype, doubled, dtype_of
 from haar.relax.wrapping.step import Typed
 from haar.relax.wrapping.whole_module import WholeModule
 from haar.tracing import Followed, Steps
@@ -196,14 +196,9 @@ def _difference(one: Any, other: Any) -> float:
     pairs = list(zip(tensors_of(one), tensors_of(other), strict=True))
     if any(a.shape != b.shape for a, b in pairs):
         return float("inf")
-    errors = [
-        float((_wide(a) - _wide(b)).abs().max()) / (float(_wide(b).abs().max()) or 1.0) for a, b in pairs if a.numel()
-    ]
+    wide = [(doubled(a.detach()), doubled(b.detach())) for a, b in pairs if a.numel()]
+    errors = [float((a - b).abs().max()) / (float(b.abs().max()) or 1.0) for a, b in wide]
     return max([0.0, *errors]) if all(e == e for e in errors) else float("nan")  # noqa: PLR0124 (not a number)
-
-
-def _wide(x: Tensor) -> Tensor:
-    return x.detach().to(torch.complex128 if x.is_complex() else torch.float64)
 
 
 def _moving(actions: Any, outputs: Any) -> list[Tensor]:

@@ -59,7 +59,7 @@ def _signs(part: str, data: str) -> tuple[Claim, ...]:
         ),
         Claim(
             f"{part}: flips do not remove signs",
-            "... while random flips in training leave answers that do (share of nodes; 0.000 is none)",
+            f"{data}: random flips in training leave answers that depend on signs (share of nodes; 0.000 is none)",
             OURS,
             lambda m: value(units(m, "flips", "changed_units"), "mean"),
             at_least=5e-4,
@@ -90,7 +90,8 @@ _TWINS = (
     ),
     Claim(
         "twins told apart",
-        "... which the sign-equivariant network tells apart in most cases (share of pairs; a tie is 0.5)",
+        "an edge and its twin: the sign-equivariant network tells them apart in most cases (share of pairs; 0.5 is a "
+        "tie)",
         OURS,
         lambda m: value([of(m, "sign_eq")], "mean"),
         at_least=0.7,
@@ -98,7 +99,8 @@ _TWINS = (
     ),
     Claim(
         "twins: beyond products",
-        "... more often than an MLP of the raw products (difference of the shares)",
+        "an edge and its twin: the sign-equivariant network tells them apart more often than an MLP of the raw "
+        "products (difference of the shares)",
         OURS,
         lambda m: difference([of(m, "sign_eq")], [of(m, "mlp")], "mean"),
         at_least=0.0,
@@ -119,7 +121,7 @@ _LINKS = (
     ),
     Claim(
         "links: beyond SignNet",
-        "... it beats SignNet, tuned alike (AUC difference)",
+        "unit eigenvectors, ER: the sign-equivariant network beats SignNet, tuned alike (AUC difference)",
         LINKS,
         area_ahead("sign_eq", "signnet"),
         at_least=0.0,
@@ -128,7 +130,7 @@ _LINKS = (
     ),
     Claim(
         "links: beyond products",
-        "... and an MLP of products (AUC difference)",
+        "unit eigenvectors, ER: the sign-equivariant network beats an MLP of products (AUC difference)",
         LINKS,
         area_ahead("sign_eq", "mlp"),
         at_least=0.0,
@@ -137,7 +139,8 @@ _LINKS = (
     ),
     Claim(
         "links: products beyond dot",
-        "... the MLP beats the scalar product of eigenvectors, untrained (AUC difference)",
+        "unit eigenvectors, ER: an MLP of products beats the scalar product of eigenvectors, untrained (AUC "
+        "difference)",
         LINKS,
         lambda m: difference([auc(m, "ER", "unit", "mlp")], [oracle(m, "ER", "dot")], "mean"),
         at_least=0.0,
@@ -146,7 +149,7 @@ _LINKS = (
     ),
     Claim(
         "links: dot beyond GCN",
-        "... which beats a GCN without positions (AUC difference)",
+        "unit eigenvectors, ER: the scalar product of eigenvectors beats a GCN without positions (AUC difference)",
         LINKS,
         lambda m: difference([oracle(m, "ER", "dot")], [auc(m, "ER", "unit", "gcn")], "mean"),
         at_least=0.0,
@@ -155,7 +158,7 @@ _LINKS = (
     ),
     Claim(
         "links: dot beyond SignNet",
-        "... and SignNet (AUC difference)",
+        "unit eigenvectors, ER: the scalar product of eigenvectors beats SignNet (AUC difference)",
         LINKS,
         lambda m: difference([oracle(m, "ER", "dot")], [auc(m, "ER", "unit", "signnet")], "mean"),
         at_least=0.0,
@@ -235,7 +238,7 @@ _INDUCTIVE = (
     ),
     Claim(
         "new graphs: positions help",
-        "... positions are worth more than 0.1 of AUC",
+        "on graphs never seen, with signs drawn anew, positions are worth more than 0.1 of AUC",
         OURS,
         ahead("sign_eq", "gcn"),
         at_least=0.1,
@@ -243,7 +246,7 @@ _INDUCTIVE = (
     ),
     Claim(
         "new graphs: as SignNet",
-        "... but SignNet does as well (AUC of sign equivariance less SignNet's)",
+        "on graphs never seen, with signs drawn anew, SignNet does as well (AUC of sign equivariance less SignNet's)",
         OURS,
         ahead("sign_eq", "signnet"),
         at_least=-0.02,
@@ -265,7 +268,7 @@ _COMMUNITIES = (
     ),
     Claim(
         "communities: beyond SignNet",
-        "... and SignNet with graph layers inside (accuracy difference)",
+        "CLUSTER: the sign-equivariant network beats SignNet with graph layers inside (accuracy difference)",
         NODES,
         ahead("sign_eq", "signnet"),
         at_least=0.0,
@@ -274,7 +277,7 @@ _COMMUNITIES = (
     ),
     Claim(
         "communities: SignNet before none",
-        "... which is no worse than no positions (accuracy difference)",
+        "CLUSTER: SignNet with graph layers inside is no worse than no positions (accuracy difference)",
         NODES,
         ahead("signnet", "none"),
         at_least=0.0,
@@ -304,7 +307,7 @@ _PATTERNS = (
     ),
     Claim(
         "patterns: a matter of degrees",
-        "... but that threshold does as well as the best network (accuracy difference)",
+        "PATTERN: one threshold on the number of neighbours does as well as the best network (accuracy difference)",
         OURS,
         lambda m: difference(units(m, best(m)), untrained(m, "degree above one threshold"), "mean"),
         at_most=0.02,
