@@ -168,7 +168,7 @@ def test_characters_that_no_orthogonal_representation_has_are_refused():
         IsotypicIntertwiners(Wrong(cyclic(4), 2.0), plain)
 
 
-def test_a_representation_of_unknown_degree_is_refused_by_name_on_either_side() -> None:
+def test_a_representation_of_unknown_degree_is_refused_on_either_side() -> None:
     class Own(Representation):
         def __init__(self, group: SO) -> None:
             self.group, self.dim, self.name = group, 3, "own"
@@ -178,7 +178,7 @@ def test_a_representation_of_unknown_degree_is_refused_by_name_on_either_side() 
 
     space = Defining(SO(3))
     own = Own(space.group)
-    for pair, name in (((own, space), "rep_in"), ((space, own), "rep_out")):
-        with pytest.raises(ArgumentError, match=f"{name}: expected a representation of known degree, got own; give"):
+    for pair in ((own, space), (space, own)):
+        with pytest.raises(ArgumentError, match=r"use intertwiners\(rep_in, rep_out\)\.dim"):
             hom_dimension(*pair)
         assert intertwiners(*pair).dim == 1

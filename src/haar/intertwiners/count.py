@@ -17,8 +17,7 @@ def hom_dimension(rep_in: Representation, rep_out: Representation) -> int:
         rep_out: Another of the same group object.
 
     Raises:
-        ArgumentError: If the groups differ, no exact rule for class functions of the group is known, or the degree of a
-            representation of a Lie group is unknown.
+        ArgumentError: If the groups differ, or no exact rule for class functions of the group is known.
 
     Example:
         >>> from haar.actions.representation import Defining, tensor_power
@@ -28,10 +27,6 @@ def hom_dimension(rep_in: Representation, rep_out: Representation) -> int:
         15
     """
     require_same_group(rep_in, rep_out)
-    for name, rep in (("rep_in", rep_in), ("rep_out", rep_out)):
-        if rep.degree is None:
-            way_out = "give its class a property `degree`, or use intertwiners(rep_in, rep_out).dim"
-            raise ArgumentError(name, expected="a representation of known degree", got=rep.name, way_out=way_out)
     found = hom_dimension_or_none(rep_in, rep_out)
     if found is None:
         raise ArgumentError(
