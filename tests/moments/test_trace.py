@@ -303,3 +303,19 @@ def test_weights_that_are_no_numbers_are_named(value, how, kind):
         model[2].weight[0, 1] = value
     with pytest.raises(ArgumentError, match=r"model: expected finite weights, got NaN or infinity in '2\.weight'"):
         trace(model, (2,), on_unsupported=how)
+
+
+@pytest.mark.parametrize("threshold", [20.0, 1.0])
+@pytest.mark.parametrize("alone", [True, False])
+def test_an_activation_whose_settings_make_it_another_is_refused(threshold, alone):
+    """Softplus is linear beyond its threshold: at the usual one that is rounding, at a low one another function."""
+    layer = nn.Softplus(threshold=threshold)
+    model = layer if alone else nn.Sequential(nn.Linear(3, 4), nn.Tanh(), nn.Linear(4, 3), layer)
+    if threshold == 20.0:
+        assert [step.kind for step in trace(model, (3,)).steps][-1] == "softplus"
+        return
+    with torch.no_grad():
+        if not alone:
+            model[2].bias.fill_(1.5)
+    with pytest.raises(UnsupportedModuleError, match="a trace that gives the model's own numbers"):
+        trace(model, (3,))

@@ -15,13 +15,16 @@ from haar.moments.double_precision import in_precision, wide
 from haar.moments.graph_layers import is_graph_layer
 from haar.moments.joint import InputLaw
 from haar.moments.model_run import ModelRun
-from haar.moments.program import Opaque, Program
+from haar.moments.program import Elementwise, Opaque, Program
 from haar.moments.registry import Registered
 from haar.moments.side_effects import without_side_effects
 from haar.moments.step_builder import Given, first_line, refuse_complex
 from haar.moments.walker import Walker
 from haar.probing import left_alone
 from haar.tracing import Followed, Leaves, NotFollowedError, chain, follow, leaves_of
+
+#: Two ways to compute an activation differ by no more, relative to what it is given.
+_ROUNDED = 1e-8
 
 
 def trace(
@@ -83,8 +86,8 @@ def _followed(given: Given, law: InputLaw | None) -> Program:
     leaves = _leaves(given)
     if not (given.extra or given.affine or given.constants):
         known = chain(given.model, given.input_shape)
-        if known is not None:
-            return Walker(known, given, leaves).run()
+        if known is not None and _says_what_it_does(known, program := Walker(known, given, leaves).run()):
+            return program
     run = ModelRun(given.model, given.input_shape, given.constants)
     followed = _graph(given, run, leaves)
     try:
@@ -100,6 +103,22 @@ def _followed(given: Given, law: InputLaw | None) -> Program:
             way_out="pass on_unsupported='sample', which runs the model as a whole",
         ) from error
     return program
+
+
+def _says_what_it_does(known: Followed, program: Program) -> bool:
+    """Whether the activations of a chain are those of their names with the settings that they have.
+
+    Softplus with a low threshold is none, for example: a run then says so.
+    """
+    z = torch.linspace(-40.0, 40.0, 321, dtype=torch.float64)
+    layers = [known.module(node) for node in known.graph.nodes if node.op == "call_module"]
+    layers = [layer for layer in layers if not isinstance(layer, (nn.Linear, nn.Identity))]
+    steps = [step for step in program.steps if isinstance(step, Elementwise)]
+    with torch.no_grad():
+        return len(layers) == len(steps) and all(
+            bool(((step.activation(z) - layer(z)).abs() <= _ROUNDED * (1.0 + z.abs())).all())
+            for step, layer in zip(steps, layers, strict=True)
+        )
 
 
 def _leaves(given: Given) -> Leaves:
