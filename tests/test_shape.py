@@ -162,6 +162,31 @@ def test_arguments_can_be_given_by_name():
     assert {f"{path} {name}" for path, name in places} == set(BY_PLACE)
 
 
+def refusals() -> Iterator[tuple[str, ast.Call]]:
+    """Every call of an error that names an argument, what was expected and what came."""
+    trees = {path: ast.parse(path.read_text(encoding="utf-8")) for path in FILES}
+    bases = {
+        node.name: {getattr(base, "id", "") for base in node.bases}
+        for tree in trees.values()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ClassDef)
+    }
+    names = {"ArgumentError"}
+    while more := {name for name, own in bases.items() if own & names} - names:
+        names |= more
+    for path, tree in trees.items():
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Call) and getattr(node.func, "id", "") in names:
+                yield f"{path.relative_to(SOURCE)}:{node.lineno}", node
+
+
+def test_a_refusal_says_what_was_expected_and_what_came():
+    said = {place: {keyword.arg for keyword in call.keywords} for place, call in refusals()}
+    assert len(said) > 1000
+    # None is what keywords are called that come from elsewhere as they are.
+    assert [place for place, words in said.items() if not {"expected", "got"} <= words and None not in words] == []
+
+
 def test_a_function_can_be_read_in_one_go():
     lines = {place: (body[-1].end_lineno or 0) - body[0].lineno + 1 for place, _, body in functions() if body}
     assert {place: count for place, count in lines.items() if count > LONGEST_FUNCTION} == {}

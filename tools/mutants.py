@@ -270,7 +270,7 @@ def tried(tests: list[str], copy: Path, limit: float) -> Trials:
 
 
 def dies(mutant: Mutant, copy: Path, trials: Trials) -> bool:
-    """Whether some test that enters an edited line fails, or hangs."""
+    """Whether some test that enters an edited line fails, or hangs; or a rule on the text of all files does."""
     tests = trials.of(mutant)
     path = copy / mutant.path
     written = path.stat().st_mtime
@@ -282,12 +282,14 @@ def dies(mutant: Mutant, copy: Path, trials: Trials) -> bool:
         for chosen, options in rounds:
             if chosen and in_a_child(lambda: int(pytest.main([*PYTEST, "-x", *options, *chosen])), limit) != 0:  # noqa: B023
                 return True
-        return False
+        return in_a_child(lambda: int(pytest.main([*PYTEST, "-x", *UNCHECKED, *SHAPE])), 600) != 0
     finally:
         path.write_text(mutant.before, encoding="utf-8")
         os.utime(path, (written, written))
 
 
+# Rules that are read off the text of all files.
+SHAPE = ["tests/test_shape.py"]
 # What is promised of every room alike: recorded numbers and signatures.
 CONTRACT = ["tests/contract/test_numbers.py", "tests/contract/test_signatures.py"]
 
