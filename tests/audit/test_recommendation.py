@@ -6,10 +6,10 @@ import pytest
 import torch
 from torch import nn
 
-from haar.actions import Invariant, Points, Space, Symmetry, Vector
+from haar.actions import Invariant, Points, Regular, Space, Symmetry, Vector
 from haar.audit import audit
 from haar.average import average
-from haar.groups import dihedral, grid_group, octahedral
+from haar.groups import cyclic, dihedral, grid_group, octahedral
 
 F64 = torch.float64
 SYMMETRY = Symmetry.of_fields(dihedral(4), "p")
@@ -154,3 +154,12 @@ def test_what_is_broken_though_no_input_is_moved_is_told(generator):
     x = torch.randn(12, 3, generator=generator, dtype=F64)
     assert audit(lambda z: z[:, :2], symmetry, x).findings.broken
     assert "cannot tell" not in audit(lambda z: z[:, :2], symmetry, x).summary
+
+
+def test_one_element_beside_the_identity_is_enough_to_tell(generator):
+    """A group of two: the inputs that its one other element moves say whether a model respects it."""
+    symmetry = Symmetry(cyclic(2), Vector(Regular(cyclic(2))), Vector(Regular(cyclic(2))))
+    x = torch.randn(64, 2, generator=generator, dtype=F64)
+    assert "cannot tell" not in audit(lambda z: 2 * z, symmetry, x).summary
+    same = x.mean(1, keepdim=True).expand(-1, 2)
+    assert "cannot tell" in audit(lambda z: 2 * z, symmetry, same).summary

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from contextlib import contextmanager
 
 import pytest
@@ -58,6 +59,23 @@ def test_the_cheapest_that_mends_is_the_last(faulty, ethanol, generator):
     assert only.code == "haar.average.averaged_calculator(calculator, 'inversion')"
     assert only.before["reflections"]["energy"] > 1e-3 > 1e-10 > only.after["reflections"]["energy"]
     assert only.slower > 0
+
+
+def test_the_time_of_a_repair_is_over_that_of_one_answer(faulty, ethanol, generator, monkeypatch):
+    """By a clock that goes on with every answer: an average of two answers takes twice as long."""
+    calculator = faulty("reflections", 0.01)
+    structure = prepared(ethanol, 0, calculator, 3, generator)
+    found = deviations(structure, 0, calculator, structure.motions)
+    answers, answer = [], calculator.calculate
+
+    def counted(*given, **named):
+        answers.append(given)
+        return answer(*given, **named)
+
+    calculator.calculate = counted
+    monkeypatch.setattr(time, "perf_counter", lambda: 0.25 * len(answers))
+    (only,) = repairs(calculator, [structure], found)
+    assert only.slower == 2.0
 
 
 def test_a_repair_that_fails_is_asked_about_few_forms(ethanol, generator):
