@@ -56,6 +56,7 @@ def _row(judged: Sequence[Judged]) -> list[str]:
 
 
 def _table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    columns = [column.replace("<", "&lt;") for column in columns]  # <r180> is no tag
     return ["| " + " | ".join(row) + " |" for row in (columns, ["---"] * len(columns), *rows)]
 
 
