@@ -75,9 +75,8 @@ def test_one_column_is_classes_or_numbers_as_the_model_answers():
     np.savez("numbers.npz", x=X, y=X[:, 0])
     ((_, y), *_), _ = batches_of_data("numbers.npz", model(1), argument="DATA")
     assert (y.shape, y.dtype) == ((64, 1), torch.float32)
-    ((_, y), *_), _ = batches_of_data(
-        "numbers.npz", model(3), argument="DATA"
-    )  # no classes: refused where losses are taken
+    # no classes: refused where losses are taken
+    ((_, y), *_), _ = batches_of_data("numbers.npz", model(3), argument="DATA")
     assert (y.shape, y.dtype) == ((64,), torch.float32)
     np.savez("alone.npz", x=X)
     assert batches_of_data("alone.npz", model(), argument="DATA")[1] is None

@@ -319,3 +319,36 @@ def test_an_activation_whose_settings_make_it_another_is_refused(threshold, alon
             model[2].bias.fill_(1.5)
     with pytest.raises(UnsupportedModuleError, match="a trace that gives the model's own numbers"):
         trace(model, (3,))
+
+
+def altered():
+    layer = nn.Hardtanh()
+    layer.min_val, layer.max_val = 2.0, 1.0
+    return layer
+
+
+@pytest.mark.parametrize("make", [lambda: nn.GELU("other"), lambda: nn.LeakyReLU("steep"), altered])
+@pytest.mark.parametrize("alone", [True, False])
+def test_settings_that_torch_refuses_are_told_in_one_line(make, alone):
+    model = make() if alone else nn.Sequential(nn.Linear(3, 2), make())
+    with pytest.raises(ArgumentError, match="input_shape: expected an input that"):
+        trace(model, (3,))
+
+
+class Through(nn.Module):
+    """Multiplies with a matrix that is stored sparsely."""
+
+    def __init__(self):
+        super().__init__()
+        self.weight = nn.Parameter(torch.eye(3, dtype=torch.float64).to_sparse())
+
+    def forward(self, x):
+        return (self.weight @ x.mT).mT
+
+
+@pytest.mark.filterwarnings("ignore:Lazy modules are a new feature")
+def test_weights_that_are_not_there_yet_or_stored_sparsely_are_followed():
+    assert [step.kind for step in trace(nn.Sequential(nn.LazyLinear(2), nn.ReLU()), (3,)).steps] == ["Linear", "relu"]
+    x = torch.randn(2, 3, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    program = trace(Through(), (3,))
+    torch.testing.assert_close(program.values(x, program.output)[program.output], x)

@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
 
 from haar.errors import ArgumentError, HaarError
 from haar.moments.beside import compared, independent, stateful
@@ -84,10 +85,9 @@ def trace(
 def _followed(given: Given, law: InputLaw | None) -> Program:
     """The model step by step."""
     leaves = _leaves(given)
-    if not (given.extra or given.affine or given.constants):
-        known = chain(given.model, given.input_shape)
-        if known is not None and _says_what_it_does(known, program := Walker(known, given, leaves).run()):
-            return program
+    known = _known(given, leaves)
+    if known is not None:
+        return known
     run = ModelRun(given.model, given.input_shape, given.constants)
     followed = _graph(given, run, leaves)
     try:
@@ -105,13 +105,27 @@ def _followed(given: Given, law: InputLaw | None) -> Program:
     return program
 
 
-def _says_what_it_does(known: Followed, program: Program) -> bool:
+def _known(given: Given, leaves: Leaves) -> Program | None:
+    """The program of a chain of torch's own layers; None for what has to be run, or has settings that do not fit."""
+    if given.extra or given.affine or given.constants:
+        return None
+    followed = chain(given.model, given.input_shape)
+    if followed is None:
+        return None
+    try:
+        program = Walker(followed, given, leaves).run()
+        return program if _says_what_it_does(followed, program) else None
+    except Exception:  # noqa: BLE001 (of a setting that torch refuses as well: a run says which)
+        return None
+
+
+def _says_what_it_does(followed: Followed, program: Program) -> bool:
     """Whether the activations of a chain are those of their names with the settings that they have.
 
     Softplus with a low threshold is none, for example: a run then says so.
     """
     z = torch.linspace(-40.0, 40.0, 321, dtype=torch.float64)
-    layers = [known.module(node) for node in known.graph.nodes if node.op == "call_module"]
+    layers = [followed.module(node) for node in followed.graph.nodes if node.op == "call_module"]
     layers = [layer for layer in layers if not isinstance(layer, (nn.Linear, nn.Identity))]
     steps = [step for step in program.steps if isinstance(step, Elementwise)]
     with torch.no_grad():
@@ -206,7 +220,8 @@ def _check_constants(given: Given) -> None:
 def _check_finite(model: nn.Module) -> None:
     """Refuse weights that are no numbers: every moment would be none."""
     for name, parameter in model.named_parameters():
-        if parameter.device.type != "meta" and not bool(parameter.isfinite().all()):
+        plain = parameter.layout is torch.strided and not (parameter.is_meta or is_lazy(parameter))
+        if plain and not bool(parameter.isfinite().all()):
             raise ArgumentError("model", expected="finite weights", got=f"NaN or infinity in {name!r}")
 
 

@@ -390,3 +390,21 @@ def test_complex_weights_are_masked(dtype):
     assert int((model.weight != 0).sum()) == 8
     (layer,) = masks.layers
     assert torch.equal(model.weight != 0, layer.mask() != 0)
+
+
+@pytest.mark.parametrize("kind", [torch.optim.SGD, torch.optim.AdamW])
+def test_a_copy_of_model_optimiser_and_masks_goes_on_by_itself(kind):
+    """As whole agents are copied: the copy's masks are those of its own model and optimiser."""
+    model = network()
+    optimizer = kind(model.parameters(), lr=0.1)
+    sparse = sparsify(model, Static(0.7), optimizer, steps=10)
+    twin, its_own, masks = copy.deepcopy((model, optimizer, sparse))
+    twin(torch.randn(8, 12)).square().mean().backward()
+    masks.before_step(its_own)
+    its_own.step()
+    masks.after_step(its_own)
+    inactive = ~masks.masks()["0.weight"]
+    assert bool((twin[0].weight[inactive] == 0).all())
+    assert bool((twin[0].weight != model[0].weight).any())
+    assert [layer.step for layer in masks.layers] == [1] * len(masks.layers)
+    assert [layer.step for layer in sparse.layers] == [0] * len(sparse.layers)

@@ -80,9 +80,9 @@ class Sparsifier:
             "layers": [[one.name, list(one.place.units.shape), one.regime.facts()] for one in self.layers],
         }
         self._owner: dict[str, Optimizer] = {}
-        self._held: dict[int, list[MaskedLayer]] = {}  # of every optimiser, by its identity
-        self._slow: set[int] = set()  # optimisers that gradients go into whole
-        self._whole: set[int] = set()  # those of them that are in a step now
+        self._held: dict[Optimizer, list[MaskedLayer]] = {}
+        self._slow: set[Optimizer] = set()  # those that gradients go into whole
+        self._whole: set[Optimizer] = set()  # those of them that are in a step now
         self._tied = any(layer.place.units.tied for layer in self.layers)
         self._handles: list[Any] = []
 
@@ -130,9 +130,9 @@ class Sparsifier:
                     )
                 self._owner[layer.name] = optimizer
                 layer.clear(optimizer)
-            self._held[id(optimizer)] = held
+            self._held[optimizer] = held
             if takes_slow_roots(optimizer, [layer.place.parameter for layer in held]):
-                self._slow.add(id(optimizer))
+                self._slow.add(optimizer)
             _MASKED.setdefault(optimizer, []).append(weakref.ref(self))
             if before:
                 self._handles.append(optimizer.register_step_pre_hook(self._before))
@@ -234,18 +234,18 @@ class Sparsifier:
                 "before_step at the closure's end",
             )
         layers = self._of(optimizer)
-        if id(optimizer) in self._slow:
-            self._whole.add(id(optimizer))
+        if optimizer in self._slow:
+            self._whole.add(optimizer)
             self._begin(layers)
         else:
             self._masked(layers)
 
     def _after(self, optimizer: Optimizer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         del args, kwargs
-        if id(optimizer) not in self._whole:
+        if optimizer not in self._whole:
             self.after_step(optimizer)
             return
-        self._whole.discard(id(optimizer))
+        self._whole.discard(optimizer)
         layers = self._of(optimizer)
         with torch.no_grad():
             for layer in reversed(layers):
@@ -281,7 +281,7 @@ class Sparsifier:
                 got=f"none of {missing!r}",
                 way_out="attach it, or give its pattern the regime None (target networks are not masked)",
             )
-        return self.layers if optimizer is None else self._held.get(id(optimizer), [])
+        return self.layers if optimizer is None else self._held.get(optimizer, [])
 
     def _change(self, layers: list[MaskedLayer]) -> None:
         """Update masks: on every process as on the first."""
