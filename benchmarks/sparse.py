@@ -5,7 +5,9 @@
 
 A step is forward, backward and AdamW of three dense layers. Ours keeps weights *and* moments of masked entries at zero;
 `torch.nn.utils.prune` and torchao's sparsifier multiply weights with their masks in every forward pass and leave the
-optimiser's state. An update is what a step with new masks takes more than one without: RigL here (smallest weights out,
+optimiser's state. The line "copies alone" is what memory takes: a dense step, and beside it as many copies of a weight
+as ours has passes over tensors of that size (gradients and weights of fused steps, weights and both moments of plain
+ones). An update is what a step with new masks takes more than one without: RigL here (smallest weights out,
 largest gradients in), pruning by size there. Every number is the median over turns of the ratio to the dense step,
 timed in turns in a process of its own (CPU time of one thread).
 """
@@ -73,6 +75,23 @@ def ours(*, width: int, update: bool, fused: bool) -> Made:
     return stepper(model, x, y, optimizer), sparse.report().sparsity
 
 
+def copied(*, width: int, update: bool, fused: bool) -> Made:
+    """A dense step and copies of its weights: two of each where the step is fused, and three where it is not."""
+    import torch
+
+    del update
+    model, x, y = network(width)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-4, fused=fused)
+    pairs = [(torch.randn(width, width), torch.randn(width, width)) for _ in range(9)]
+    used = pairs[: 6 if fused else 9]
+
+    def copies() -> None:
+        for one, other in used:
+            one.copy_(other)
+
+    return stepper(model, x, y, optimizer, copies), 0.0
+
+
 def pruned(*, width: int, update: bool, fused: bool) -> Made:
     """torch.nn.utils.prune: masks by size, from all weights together."""
     import torch
@@ -106,7 +125,13 @@ def torchao(*, width: int, update: bool, fused: bool) -> Made:
     return stepper(model, x, y, optimizer, sparsifier.step if update else lambda: None), SPARSITY
 
 
-CASES = {"dense": dense, "ours": ours, "torch.nn.utils.prune": pruned, "torchao 0.18.0, WeightNormSparsifier": torchao}
+CASES = {
+    "dense": dense,
+    "ours": ours,
+    "copies alone": copied,
+    "torch.nn.utils.prune": pruned,
+    "torchao 0.18.0, WeightNormSparsifier": torchao,
+}
 
 
 def ratios(side: Worker, plain: Worker, settings: dict, rounds: int) -> tuple[float, float, float, float]:
