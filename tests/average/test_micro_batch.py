@@ -154,7 +154,7 @@ def test_an_accelerator_is_waited_for_before_and_after_every_pass(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "is_initialized", lambda: True)
     monkeypatch.setattr(torch.cuda, "synchronize", lambda: order.append("wait"))
-    choose_plan(nn.Identity(), lambda plan, first: order.append("run"), 2, [torch.zeros(1)], 10**9)
+    choose_plan(nn.Identity(), lambda *_: order.append("run"), 2, [torch.zeros(1)], 10**9)
     timed = order[1:]  # the first counts bytes
     assert timed == ["wait", "run", "wait"] * (len(timed) // 3)
     assert "run" in timed
@@ -166,7 +166,7 @@ def test_a_quarter_of_the_accelerators_free_memory_is_used(monkeypatch, free, fi
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: asked.append(device) or (free, 10**12))
     with FakeTensorMode():
         leaves = [torch.empty(1, device=device) for device in ("cuda:1", "cuda:2")]
-    assert micro_batch.most_elements(lambda plan, first: torch.ones(128), 8, leaves, None) == fit
+    assert micro_batch.most_elements(lambda *_: torch.ones(128), 8, leaves, None) == fit
     assert asked == [torch.device("cuda:1")]
 
 
