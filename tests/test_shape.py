@@ -63,6 +63,12 @@ CHANGING = {
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
+@functools.cache
+def trees() -> dict[Path, ast.Module]:
+    """Every file, read once."""
+    return {path: ast.parse(path.read_text(encoding="utf-8")) for path in FILES}
+
+
 def module_of(path: Path, root: Path = SOURCE) -> str:
     parts = ("haar", *path.relative_to(root).with_suffix("").parts)
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
@@ -98,8 +104,8 @@ def functions() -> list[tuple[str, Function, list[ast.stmt]]]:
             node,
             node.body[1:] if ast.get_docstring(node) is not None else node.body,
         )
-        for path in FILES
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        for path, tree in trees().items()
+        for node in ast.walk(tree)
         if isinstance(node, Function)
     ]
 
@@ -122,8 +128,8 @@ def test_files_form_no_circles():
     known = {module_of(path) for path in FILES}
     faces = {module_of(path) for path in FILES if path.name == "__init__.py"}
     graph = {
-        module_of(path): imports(ast.parse(path.read_text(encoding="utf-8")), known) - faces - {module_of(path)}
-        for path in FILES
+        module_of(path): imports(tree, known) - faces - {module_of(path)}
+        for path, tree in trees().items()
         if path.name != "__init__.py"
     }
     assert circles(graph) == []
@@ -149,8 +155,8 @@ def test_a_file_holds_one_idea():
 
 def test_what_was_found_does_not_change():
     changing = set()
-    for path in FILES:
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for path, tree in trees().items():
+        for node in ast.walk(tree):
             marks = [ast.unparse(each) for each in node.decorator_list] if isinstance(node, ast.ClassDef) else []
             if any(mark.startswith("dataclass") and "frozen=True" not in mark for mark in marks):
                 changing.add(f"{path.relative_to(SOURCE)} {node.name}")
@@ -164,17 +170,16 @@ def test_arguments_can_be_given_by_name():
 
 def refusals() -> Iterator[tuple[str, ast.Call]]:
     """Every call of an error that names an argument, what was expected and what came."""
-    trees = {path: ast.parse(path.read_text(encoding="utf-8")) for path in FILES}
     bases = {
         node.name: {getattr(base, "id", "") for base in node.bases}
-        for tree in trees.values()
+        for tree in trees().values()
         for node in ast.walk(tree)
         if isinstance(node, ast.ClassDef)
     }
     names = {"ArgumentError"}
     while more := {name for name, own in bases.items() if own & names} - names:
         names |= more
-    for path, tree in trees.items():
+    for path, tree in trees().items():
         for node in ast.walk(tree):
             if isinstance(node, ast.Call) and getattr(node.func, "id", "") in names:
                 yield f"{path.relative_to(SOURCE)}:{node.lineno}", node
@@ -196,8 +201,8 @@ def test_a_function_can_be_read_in_one_go():
 
 def constructors() -> Iterator[tuple[str, int]]:
     """Every class with a constructor of its own, and how many arguments that has."""
-    for path in FILES:
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for path, tree in trees().items():
+        for node in ast.walk(tree):
             if not isinstance(node, ast.ClassDef):
                 continue
             name = f"{path.relative_to(SOURCE).as_posix()} {node.name}"

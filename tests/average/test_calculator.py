@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from haar.average import Design, averaged_calculator
+from haar.average.calculator import plain_form
 from haar.data.molecules import model_calculator
 from haar.errors import ArgumentError, DataError
 from haar.groups import SO, dihedral, inversion
@@ -18,6 +19,7 @@ from haar.groups import SO, dihedral, inversion
 pytest.importorskip("ase", reason="these tests need ASE, extra chemistry")
 pytestmark = pytest.mark.referee
 
+from ase import Atoms  # noqa: E402
 from ase.build import bulk, molecule  # noqa: E402
 from ase.calculators.emt import EMT  # noqa: E402
 from ase.calculators.fd import calculate_numerical_forces  # noqa: E402
@@ -201,6 +203,19 @@ class MetatomicCalculator(LennardJones):
         assert not per_atom
         answers = Many().calculate_many(atoms)
         return {key: [one[key] for one in answers] for key in ("energy", "forces")}
+
+
+def test_small_cells_have_a_hand_and_clouds_a_centre():
+    cell, place = np.array([[0.0, 0.5, 0.0], [0.5, 0.0, 0.0], [0.0, 0.0, 0.5]]), [[1.0, 2.0, 3.0]]
+    atoms = Atoms("H", positions=place, cell=cell, pbc=[False, False, True])
+    made = plain_form(atoms, right_handed=True, centred=True)
+    assert np.array_equal(made.cell, -cell)
+    assert np.array_equal(made.positions, place)  # periodic along one axis: it has no centre
+    assert np.array_equal(plain_form(made, right_handed=True, centred=False).cell, -cell)
+    assert np.array_equal(plain_form(atoms, right_handed=False, centred=True).cell, cell)
+    atoms.pbc = False
+    assert np.array_equal(plain_form(atoms, right_handed=False, centred=True).positions, [[0.0, 0.0, 0.0]])
+    assert np.array_equal(plain_form(atoms, right_handed=False, centred=False).positions, place)
 
 
 @pytest.mark.parametrize("calculator", [Many(), MetatomicCalculator()], ids=["calculate_many", "metatomic"])

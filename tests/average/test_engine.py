@@ -13,7 +13,7 @@ from torch import nn
 
 from haar.actions import Defining, Field, Symmetry, Trivial, Vector
 from haar.average import Averaged, Cosets, Given, Orbit, Sampled, average
-from haar.errors import ArgumentError
+from haar.errors import ArgumentError, ShapeError
 from haar.groups import SO, cyclic, dihedral, grid_group, reflections, shifts
 
 
@@ -34,6 +34,17 @@ def test_averaging_twice_changes_nothing(case, name):
     once = average(model, symmetry, micro_batch=4)
     twice = average(once, symmetry, micro_batch=4)
     torch.testing.assert_close(twice(*args), once(*args), rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("gradients", [True, False])  # copy by copy, and by tables
+def test_an_output_that_changes_its_shape_later_is_refused(gradients):
+    wide = [True]
+    averaged = average(lambda x: x if wide[0] else x[:, :1], vector_symmetry(dihedral(4)), micro_batch=1)
+    with torch.set_grad_enabled(gradients):
+        averaged(torch.ones(3, 2))
+        wide[0] = False
+        with pytest.raises(ShapeError, match="output: expected"):
+            averaged(torch.ones(3, 2))
 
 
 def test_an_equivariant_model_is_left_as_it_is():

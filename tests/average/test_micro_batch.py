@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 from torch import nn
+from torch._subclasses.fake_tensor import FakeTensorMode
 
 from haar.average import micro_batch
 from haar.average.micro_batch import Plan, choose_plan, layouts
@@ -30,8 +31,8 @@ def choose(monkeypatch):
 
     def chosen(cost, n=8, model=None, memory_limit=2**40, x=None):
         clock = Clock(cost)
+        monkeypatch.undo()  # conftest.py calls every pass a long one
         monkeypatch.setattr(micro_batch, "clock", clock)
-        monkeypatch.setattr(micro_batch, "_LONG", 0.25)
         leaves = [torch.zeros(1, 2, 4, 4) if x is None else x]
         return choose_plan(model or nn.Identity(), clock.run, n, leaves, memory_limit), clock
 
@@ -93,6 +94,13 @@ def test_long_passes_are_timed_once(choose):
     assert len(clock.passes) < 20
 
 
+@pytest.mark.parametrize(("first", "passes"), [(0.25, 3), (0.26, 1), (0.01, 3), (0.006, 5), (0.0001, 12)])
+def test_the_loop_is_timed_as_often_as_its_first_pass_allows(choose, first, passes):
+    # of a size that loses: one pass to see how long it takes, two for its memory where several follow, and these
+    _, clock = choose(lambda plan: first * plan.elements**2, n=2)
+    assert len([plan for plan, _ in clock.passes if plan == Plan(1)]) == 1 + passes + 2 * (passes > 1) + 1
+
+
 def test_one_element_needs_no_choice(choose):
     plan, clock = choose(overhead(1e-3, 1e-3), n=1)
     assert plan == Plan(1)
@@ -126,6 +134,40 @@ def test_layouts_follow_the_layers():
     assert layouts(nn.Conv2d(2, 2, 3), [rows]) == [False]
     assert layouts(nn.Linear(2, 2), [image]) == [False]
     assert layouts(torch.exp, [image]) == [False]
+
+
+@pytest.mark.parametrize(
+    ("threads", "there", "used", "seconds"),
+    [(1, True, True, 2.0), (1, True, False, 1.0), (1, False, False, 1.0), (2, False, False, 2.0)],
+)
+def test_a_thread_alone_is_timed_by_what_it_works(monkeypatch, threads, there, used, seconds):
+    monkeypatch.setattr(micro_batch.time, "process_time", lambda: 1.0)
+    monkeypatch.setattr(micro_batch.time, "perf_counter", lambda: 2.0)
+    monkeypatch.setattr(torch, "get_num_threads", lambda: threads)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: there)
+    monkeypatch.setattr(torch.cuda, "is_initialized", lambda: used)
+    assert micro_batch.clock() == seconds
+
+
+def test_an_accelerator_is_waited_for_before_and_after_every_pass(monkeypatch):
+    order = []
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "is_initialized", lambda: True)
+    monkeypatch.setattr(torch.cuda, "synchronize", lambda: order.append("wait"))
+    choose_plan(nn.Identity(), lambda *_: order.append("run"), 2, [torch.zeros(1)], 10**9)
+    timed = order[1:]  # the first counts bytes
+    assert timed == ["wait", "run", "wait"] * (len(timed) // 3)
+    assert "run" in timed
+
+
+@pytest.mark.parametrize(("free", "fit"), [(4 * 512 * 3, 3), (4 * 512 * 3 - 4, 2), (10**9, 8)])
+def test_a_quarter_of_the_accelerators_free_memory_is_used(monkeypatch, free, fit):
+    asked = []
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: asked.append(device) or (free, 10**12))
+    with FakeTensorMode():
+        leaves = [torch.empty(1, device=device) for device in ("cuda:1", "cuda:2")]
+    assert micro_batch.most_elements(lambda *_: torch.ones(128), 8, leaves, None) == fit
+    assert asked == [torch.device("cuda:1")]
 
 
 def test_the_real_clock_runs():

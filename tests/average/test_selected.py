@@ -73,6 +73,29 @@ def test_exchanges_end_where_none_helps(monkeypatch):
     assert all(a <= b for a, b in itertools.pairwise(found.shares))
 
 
+def _searched(excess, size, before):
+    """The set after one more element and all exchanges, the best of each first, by trying everything."""
+    best = min(((*before, g) for g in range(8) if g not in before), key=excess)
+    while size < 8:
+        exchanged = [
+            [into if g == out else g for g in best] for out in best if out for into in range(8) if into not in best
+        ]
+        if not exchanged or excess(found := min(exchanged, key=excess)) >= excess(best) - 1e-12:
+            break
+        best = found
+    return best
+
+
+@pytest.mark.parametrize("seed", [32, 41, 119, 139])  # without ties, which the order of a sum would decide
+def test_a_search_takes_the_best_step_every_time(seed, monkeypatch):
+    model, x = _model(seed), torch.randn(1, 3, 4, 4, generator=torch.Generator().manual_seed(seed)).double()
+    monkeypatch.setattr(selected, "_ALL", 0)
+    shares, excess, found = select(model, FIELDS, x, m=8, micro_batch=8).shares, _excess(model, x), []
+    for size, share in enumerate(shares, 1):
+        found = _searched(excess, size, found)
+        assert share == pytest.approx(1 - excess(found) / excess([0]), abs=1e-10)
+
+
 @pytest.mark.parametrize(("most", "found_best"), [(35, True), (34, False)])
 def test_all_sets_are_tried_as_long_as_they_are_few(most, found_best, monkeypatch):
     # 7 over 3 are 35 sets of four with the identity; on this model exchanges of single elements end short of the best

@@ -62,3 +62,11 @@ def test_nan_is_passed_on_and_never_shared():
     y = average(nn.Identity(), symmetry, share_stabilisers=True)(x)
     assert torch.isnan(y[0]).all()
     assert float(y[1]) == 1.0
+
+
+def test_what_is_drawn_to_tell_samples_apart_leaves_the_random_state():
+    shared, x = average(nn.Identity(), vector_symmetry(sign(2)), share_stabilisers=True), torch.ones(2, 2, dtype=DOUBLE)
+    shared(x)
+    before = torch.get_rng_state()
+    shared(x)
+    assert torch.equal(torch.get_rng_state(), before)

@@ -163,10 +163,10 @@ def _components(edges: NDArray[np.int64], count: int) -> NDArray[np.int32]:
     # nodes are codes: twice the label plus the sign's bit
     start, stop = np.concatenate([2 * one, 2 * one + 1]), np.concatenate([2 * other + twist, 2 * other + 1 - twist])
     component = connected_roots(2 * count, start, stop)
-    plus, minus = component[0::2], component[1::2]
+    plus, minus = component[::2], component[1::2]
     smaller = np.unique(np.minimum(plus, minus), return_inverse=True)[1].astype(np.int32)
     table = np.empty(2 * count + 2, dtype=np.int32)
-    table[0:-2:2], table[1:-2:2] = 2 * smaller + (plus > minus), 2 * smaller + (minus > plus)
+    table[:-2:2], table[1:-2:2] = 2 * smaller + (plus > minus), 2 * smaller + (minus > plus)
     table[:-2][np.repeat(plus == minus, 2)] = -2
     table[-2:] = -2  # codes of dropped orbits are negative and read the end
     return table

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 
 import pytest
+import scipy.linalg
 import torch
 import torch.distributed as dist
 import torch.multiprocessing as mp
@@ -84,3 +85,26 @@ def test_a_few_of_many_components_are_those_of_the_whole_decomposition(sizes):
     assert values.dtype == frame.dtype == torch.float32
     torch.testing.assert_close(values[:5], expected[:5].float(), rtol=1e-5, atol=1e-6)
     assert len(leading(batch, 40, None)[0]) == 80
+
+
+@pytest.mark.parametrize(("columns", "k", "part"), [(63, 2, False), (64, 2, True), (64, 15, True), (64, 16, False)])
+def test_a_part_is_asked_for_where_a_quarter_of_64_columns_or_more_holds_it(columns, k, part, monkeypatch):
+    asked, whole = [], scipy.linalg.eigh
+    monkeypatch.setattr(scipy.linalg, "eigh", lambda x, **options: asked.append(options) or whole(x, **options))
+    x = torch.randn(70, columns, generator=torch.Generator().manual_seed(0), dtype=F64)
+    batch = Batch(x - x.mean(0), x.mean(0), 70, shared=False)
+    values, _ = leading(batch, k, None)
+    places = {"subset_by_index": (columns - k - 1, columns - 1), "check_finite": False}
+    assert asked == [places] * part
+    assert len(values) == (k + 1 if part else columns)
+    assert len(torch.func.vmap(lambda rows: leading(batch._replace(centred=rows), k, None)[0])(x[None])[0]) == columns
+    assert asked == [places] * part  # what is transformed, or of other numbers, is left to torch
+
+
+def test_what_a_part_loses_is_found_by_the_whole(monkeypatch):
+    whole = scipy.linalg.eigh
+    monkeypatch.setattr(scipy.linalg, "eigh", lambda x, **options: [found[..., 1:] for found in whole(x, **options)])
+    x = torch.randn(70, 64, generator=torch.Generator().manual_seed(0), dtype=F64)
+    values, frame = leading(Batch(x, x.mean(0), 70, shared=False), 3, None)
+    assert len(values) == 64
+    torch.testing.assert_close(x.mT @ (x @ frame) / 70, values[:3] * frame, rtol=0, atol=1e-12)

@@ -186,7 +186,7 @@ def jacobian(function: Collision, at: Float[Tensor, " q"]) -> Float[Tensor, "q q
         with torch.enable_grad():
             # cell k of the batch gives row k: one backward pass for all. The function may write into its input
             copies = at.detach().expand(len(at), -1).clone().requires_grad_()
-            (found,) = torch.autograd.grad(function(copies * 1), copies, torch.eye(len(at), dtype=at.dtype))
+            (found,) = torch.autograd.grad(function(copies.clone()), copies, torch.eye(len(at), dtype=at.dtype))
             return found.detach()
     step = _STEP * torch.eye(len(at), dtype=at.dtype)
 
@@ -200,7 +200,7 @@ def jacobian(function: Collision, at: Float[Tensor, " q"]) -> Float[Tensor, "q q
 def differentiates(function: Collision, at: Float[Tensor, " q"]) -> bool:
     """Whether torch follows a function."""
     with torch.enable_grad():
-        return bool(collided(function, at.detach().expand(1, -1).clone().requires_grad_() * 1).requires_grad)
+        return bool(collided(function, at.detach().expand(1, -1).clone().requires_grad_().clone()).requires_grad)
 
 
 #: Of differences, in populations of sum 1.

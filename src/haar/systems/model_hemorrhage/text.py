@@ -45,7 +45,7 @@ def topics() -> Text:
     from pydoc_data import topics as documentation
 
     whole = "".join(documentation.topics.values())
-    kept = "".join(c for c in whole if c == "\n" or " " <= c <= "~")
+    kept = "".join(c for c in whole if c == "\n" or (c.isascii() and c.isprintable()))
     number = {c: k for k, c in enumerate(sorted(set(kept)))}
     numbers = torch.tensor([number[c] for c in kept])
     learned = int(_LEARNED * len(numbers))
