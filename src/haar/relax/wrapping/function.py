@@ -163,7 +163,7 @@ class FunctionHomotopy(WholeModule):
         calls, joins = self._asked.get(kind, (0, False))
         calls += 1
         if not calls & (calls - 1):
-            averaged = Averaged(self.module, self._action, Given(self._elements), micro_batch="auto", check=False)
+            averaged = Averaged(self.module, self._action, Given(self._elements), check=False)
             with undisturbed(self.module), torch.no_grad():
                 joins = averaged.eval().decide(*args) > 1
         self._asked[kind] = (calls, joins)
