@@ -153,9 +153,14 @@ def test_a_constant_in_the_precision_it_has_is_the_buffer_itself():
 
 @pytest.mark.parametrize(
     ("asked", "made"),
-    [(torch.float16, torch.complex32), (torch.float32, torch.complex64), (torch.complex64, torch.complex64)],
+    [
+        (torch.float16, torch.complex64),
+        (torch.bfloat16, torch.complex64),
+        (torch.float32, torch.complex64),
+        (torch.float64, torch.complex128),
+        (torch.complex64, torch.complex64),
+    ],
 )
-@pytest.mark.filterwarnings("ignore:ComplexHalf support is experimental", "ignore:Casting complex values to real")
 def test_imaginary_parts_stay_in_every_precision(asked, made):
     module = ConstantsModule()
     module.register_constant("phase", torch.tensor([1 / 3 + 1j], dtype=torch.complex128))
@@ -163,6 +168,33 @@ def test_imaginary_parts_stay_in_every_precision(asked, made):
     assert module.phase.dtype == made
     module._apply(lambda x: x.to(torch.complex128))
     assert module.phase.item() == 1 / 3 + 1j
+
+
+def test_complex_constants_follow_words_for_precisions():
+    module = Third()
+    assert [getattr(module, word)().unit.dtype for word in ("float", "double")] == [torch.complex64, torch.complex128]
+    assert module.to("meta").float().unit.dtype == torch.complex64
+    assert module.unit.is_meta
+
+    def broken(x):
+        if x.dtype == DOUBLE:
+            raise RuntimeError("no room")
+        return x
+
+    module = Third()
+    with pytest.raises(RuntimeError, match="no room"):
+        module._apply(broken)
+    assert module.unit.item() == 1j
+
+
+@pytest.mark.parametrize("make", CIRCUITS[:4])
+def test_circuits_are_the_same_in_double_precision_again(make):
+    circuit = make()
+    expected = {name: buffer.clone() for name, buffer in circuit.named_buffers()}
+    for there in (lambda m: m.float(), lambda m: m.to(torch.bfloat16), lambda m: m.to(torch.float32)):
+        for back in (lambda m: m.double(), lambda m: m.to(DOUBLE)):
+            for name, buffer in back(there(circuit)).named_buffers():
+                assert torch.equal(buffer, expected[name]), name
 
 
 def test_what_is_still_on_meta_stays_there_until_it_is_filled():

@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import ast
 import difflib
+import importlib
 import itertools
 import os
 import pickle
@@ -206,6 +207,20 @@ class Recorder:
             self.trials.failed.append(report.nodeid)
 
 
+class Once:
+    """A plugin of pytest: files of the package that are collected for their examples are imported by their names.
+
+    Pytest would run such a file again where importing its folder has imported it: there are then two classes of a name.
+    """
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_collect_file(self, file_path: Path) -> None:
+        """Import it by its name."""
+        inside = Path.cwd() / "src"
+        if file_path.suffix == ".py" and file_path.is_relative_to(inside) and not file_path.stem.startswith("__"):
+            importlib.import_module(".".join(file_path.relative_to(inside).with_suffix("").parts))
+
+
 def in_a_child(work: Callable[[], int], limit: float) -> int | None:
     """The exit code of work in a forked process, which finds imported what is imported here; None if it hangs."""
     child = os.fork()
@@ -246,7 +261,7 @@ def tried(tests: list[str], copy: Path, limit: float) -> Trials:
         measured = coverage.Coverage(data_file=None, source=source)
         trials = Trials()
         measured.start()
-        code = pytest.main([*PYTEST, *options, *tests], plugins=[Recorder(trials, measured)])
+        code = pytest.main([*PYTEST, *options, *tests], plugins=[Once(), Recorder(trials, measured)])
         measured.stop()
         data = measured.get_data()
         for path in data.measured_files():
@@ -269,6 +284,11 @@ def tried(tests: list[str], copy: Path, limit: float) -> Trials:
     return trials
 
 
+def passed(*words: str) -> int:
+    """Pytest's exit code."""
+    return int(pytest.main([*PYTEST, *words], plugins=[Once()]))
+
+
 def dies(mutant: Mutant, copy: Path, trials: Trials) -> bool:
     """Whether some test that enters an edited line fails, or hangs; or a rule on the text of all files does."""
     tests = trials.of(mutant)
@@ -280,9 +300,9 @@ def dies(mutant: Mutant, copy: Path, trials: Trials) -> bool:
     rounds = [([test for test in tests if test in trials.unchecked], UNCHECKED), (tests, [])]
     try:
         for chosen, options in rounds:
-            if chosen and in_a_child(lambda: int(pytest.main([*PYTEST, "-x", *options, *chosen])), limit) != 0:  # noqa: B023
+            if chosen and in_a_child(lambda: passed("-x", *options, *chosen), limit) != 0:  # noqa: B023
                 return True
-        return in_a_child(lambda: int(pytest.main([*PYTEST, "-x", *UNCHECKED, *SHAPE])), 600) != 0
+        return in_a_child(lambda: passed("-x", *UNCHECKED, *SHAPE), 600) != 0
     finally:
         path.write_text(mutant.before, encoding="utf-8")
         os.utime(path, (written, written))

@@ -26,7 +26,13 @@ HOMOMORPHISM_ERROR = 1e-8
 #: Where parameters belong that are being made on the host.
 _TARGET: ContextVar[torch.device | None] = ContextVar("target", default=None)
 _function_modes = torch._C._len_torch_function_stack  # noqa: SLF001 (without a mode there is no default device)
-_COMPLEX = {torch.float16: torch.complex32, torch.float32: torch.complex64, torch.float64: torch.complex128}
+#: Complex numbers beside real ones; those of float16, complex32, are known to few operators.
+_COMPLEX = {
+    torch.float16: torch.complex64,
+    torch.bfloat16: torch.complex64,
+    torch.float32: torch.complex64,
+    torch.float64: torch.complex128,
+}
 
 
 class HostBuilt:
@@ -116,10 +122,19 @@ class ConstantsModule(HostBuilt, nn.Module):
         return self._masters[name].to(dtype=dtype, device=buffer.device)
 
     def _apply(self, fn: Callable[..., Any], recurse: bool = True) -> ConstantsModule:  # noqa: FBT001, FBT002 (torch's signature)
-        super()._apply(fn, recurse)
+        # As pairs of real numbers: `.to(torch.float64)` would drop imaginary parts, `.double()` leave both alone.
+        whole = {name: buffer for name, buffer in self._held() if buffer.is_complex()}
+        self._buffers.update({name: torch.view_as_real(buffer.resolve_conj()) for name, buffer in whole.items()})
+        try:
+            super()._apply(fn, recurse)
+        except BaseException:
+            self._buffers.update(whole)
+            raise
         for name, buffer in self._held():
             if not buffer.is_meta:
                 self._make_again(name, buffer.dtype, buffer.device)
+            elif name in whole:
+                self._buffers[name] = whole[name].to(_COMPLEX.get(buffer.dtype, buffer.dtype)).to("meta")
         return self
 
     def _load_from_state_dict(self, state_dict: dict[str, Any], *args: Any, **kwargs: Any) -> None:
@@ -142,6 +157,6 @@ class ConstantsModule(HostBuilt, nn.Module):
 
     def _make_again(self, name: str, dtype: torch.dtype, device: torch.device) -> None:
         master = self._masters[name]
-        if master.is_complex() and not dtype.is_complex:  # `.to(torch.float32)` is not meant to drop imaginary parts
-            dtype = _COMPLEX[dtype]
+        if master.is_complex():
+            dtype = _COMPLEX.get(dtype, dtype)
         self._buffers[name] = master.to(dtype=dtype, device=device)

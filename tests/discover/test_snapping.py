@@ -153,6 +153,20 @@ def test_turns_that_are_slow_beside_the_fastest_are_none(share, still):
     assert (isinstance(found, Snapped) and found.inputs.content == "charge 1") is still
 
 
+@pytest.mark.parametrize(
+    ("slow", "tolerance", "told"),
+    [
+        (1 / 49, 0.005, "charge 49, charge 1"),
+        (1 / 51, 0.005, "a turn 51 times slower than another: its charge is not known"),
+        (1 / 1000, 1e-9, "charge 1000, charge 1"),
+        (1 / 1001, 1e-9, "a turn 1001 times slower than another: its charge is not known"),
+    ],
+)
+def test_charges_are_known_to_one_half_and_go_up_to_a_thousand(slow, tolerance, told):
+    found = circles(1.0, slow, tolerance=tolerance)
+    assert (found if isinstance(found, str) else found.inputs.content) == told
+
+
 def test_what_shifts_and_never_turns_is_told():
     shear = torch.tensor([[[0.0, 1.0], [0.0, 0.0]]], dtype=torch.float64)
     assert snapped(shear, torch.zeros(1, 1, 1, dtype=torch.float64), 1e-9) == "no turn on either side"

@@ -35,6 +35,17 @@ def test_a_turn_is_found_along_the_sphere_and_stands_out_more_than_in_the_space_
     assert along.spectrum.held_out[1] > 1.5 * around.spectrum.held_out[1]  # what points out of the sphere fails too
 
 
+@pytest.mark.parametrize("where", [0, 1, 3])
+def test_a_column_of_zeros_is_one_equation_more(draw, where):
+    ball = sphere(draw)
+    flat = torch.cat([ball[:, :where], torch.zeros(len(ball), 1, dtype=torch.float64), ball[:, where:]], 1)
+    along, told = tangents(flat)
+    assert told.startswith("the data lie on a set of 2 of 4 dimensions")
+    kept = [column for column in range(4) if column != where]
+    torch.testing.assert_close(along[:, kept][:, :, kept], tangents(ball)[0], rtol=0, atol=1e-9)
+    torch.testing.assert_close(along[:, where], torch.zeros(len(ball), 4, dtype=torch.float64), rtol=0, atol=1e-9)
+
+
 def test_planes_through_neighbours_where_there_is_no_equation(draw):
     t = 3 * torch.rand(800, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
     h = draw(800, 1)[:, 0]

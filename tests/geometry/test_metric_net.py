@@ -8,7 +8,7 @@ from geometry_metrics import moved, points, strong
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from haar.errors import ArgumentError
+from haar.errors import ArgumentError, ShapeError
 from haar.geometry import CouplingChart, MetricNet, geometric_penalty, log_volume_spread, pulled_back, scalar_curvature
 from haar.geometry.spaces import flat, half_plane, sphere
 
@@ -107,3 +107,13 @@ def test_the_penalty_reaches_the_metrics_weights():
 def test_a_weight_below_zero_is_refused():
     with pytest.raises(ArgumentError, match="volume: expected a number of at least 0, got -1"):
         geometric_penalty(flat, points(2, 2), volume=-1.0)
+
+
+@pytest.mark.parametrize("rank", [None, 1])
+def test_points_of_another_size_are_refused(rank):
+    metric, chart = MetricNet(2, rank=rank), CouplingChart(2)
+    for call in (metric, metric.inverse, metric.log_volume, chart):
+        with pytest.raises(ShapeError, match=r"[xz]: expected points \(n, 2\), got \(4, 3\)"):
+            call(torch.zeros(4, 3))
+    with pytest.raises(ShapeError, match=r"y: expected points \(n, 2\), got \(4, 3\)"):
+        chart.inverse(torch.zeros(4, 3))

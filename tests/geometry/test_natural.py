@@ -7,7 +7,7 @@ import torch
 from geometry_metrics import moved, points, wavy
 from torch import nn
 
-from haar.errors import ArgumentError
+from haar.errors import ArgumentError, ShapeError
 from haar.geometry import CouplingChart, Fisher, Pullback, natural_direction, natural_gradient, pulled_back
 from haar.geometry.derivatives import first_jet
 from haar.geometry.spaces import flat
@@ -102,3 +102,62 @@ def test_refusals():
         Pullback("decoder")
     with pytest.raises(ArgumentError, match="damping: expected a number above 0"):
         natural_direction(nn.Linear(1, 1), torch.zeros(1, 1), {}, damping=0.0)
+
+
+def test_outputs_that_are_complex_have_lengths_and_others_are_refused():
+    z = points(3, 2)
+    waves = Pullback(lambda z: torch.complex(z.sin(), z.cos()))
+    torch.testing.assert_close(waves(z), flat(z), rtol=0, atol=1e-14)  # on a circle for each coordinate
+    with pytest.raises(
+        ArgumentError, match="decoder: expected one tensor of real or complex numbers as output, got tup"
+    ):
+        Pullback(lambda z: (z, z))(z)
+    with pytest.raises(ArgumentError, match=r"decoder: .*got torch\.int64"):
+        Pullback(lambda z: z.long())(z)
+    for made in (lambda z: z.sum(1), lambda z: torch.stack([z, z], 1)):
+        with pytest.raises(ShapeError, match=r"model: expected outputs \(n, k\) of real numbers, got \(3,"):
+            Fisher(made, "bernoulli")(z)
+
+
+def test_gradients_that_say_nothing_are_refused():
+    model, x = nn.Sequential(nn.Linear(3, 4), nn.Tanh(), nn.Linear(4, 2)).double(), points(8, 3)
+    given = {name: torch.ones_like(p) for name, p in model.named_parameters()}
+    for value in (float("nan"), float("inf")):
+        broken = {**given, "0.bias": torch.full((4,), value, dtype=torch.float64)}
+        with pytest.raises(
+            ArgumentError, match=r"gradient: expected finite numbers, got NaN or infinity for '0\.bias'"
+        ):
+            natural_direction(model, x, broken)
+    with pytest.raises(
+        ArgumentError, match=r"gradient: expected \(4, 3\) of torch\.float64 for '0\.weight'.*got \(3,\)"
+    ):
+        natural_direction(model, x, {"0.weight": torch.ones(3, dtype=torch.float64)})
+    with pytest.raises(ArgumentError, match=r"gradient: .*got \(4,\) of torch\.float32"):
+        natural_direction(model, x, {"0.bias": torch.ones(4)})
+    with pytest.raises(ArgumentError, match="metric: expected values that are not negative along any direction"):
+        natural_direction(model, x, given, lambda z: -flat(z))
+
+
+def test_layers_that_mix_samples_or_draw_are_refused_and_left_alone():
+    model = nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4), nn.Dropout(), nn.Linear(4, 2)).double()
+    given = {name: torch.ones_like(p) for name, p in model.named_parameters()}
+    with pytest.raises(ArgumentError, match="model: expected values of each point alone, got BatchNorm1d in layer '1'"):
+        natural_direction(model, points(8, 3), given)
+    with pytest.raises(ArgumentError, match="metric: expected values of each point alone, got Dropout"):
+        natural_gradient(loss, points(4, 2), nn.Dropout())
+    assert int(model[1].num_batches_tracked) == 0
+    assert natural_direction(model.eval(), points(8, 3), given, iterations=60).residual < 1e-6
+
+
+def test_a_loss_of_all_points_together_is_refused():
+    with pytest.raises(ArgumentError, match="loss: expected values of each point alone, got one that changes by"):
+        natural_gradient(lambda z: (z - z.mean(0)).square().sum(-1), points(5, 2), flat)
+
+
+def test_several_outputs_are_no_outputs_of_a_metric():
+    class Two(nn.Linear):
+        def forward(self, x):
+            return super().forward(x), x
+
+    with pytest.raises(ArgumentError, match="model: expected one tensor as its output, got tuple"):
+        natural_direction(Two(3, 2).double(), points(4, 3), {"bias": torch.ones(2, dtype=torch.float64)})

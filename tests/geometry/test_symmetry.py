@@ -235,3 +235,19 @@ def test_the_basis_is_one_for_all_bases_of_the_same_space():
         "+1 d0", "+1 d1", "+1 d2", "+1 x1 d0 -1 x0 d1", "+1 x2 d0 -1 x0 d2", "+1 x2 d1 -1 x1 d2"
     ]  # fmt: skip
     torch.testing.assert_close(one.basis, other.basis, rtol=0, atol=1e-9)
+
+
+def test_points_that_do_not_differ_have_no_rates():
+    z = points(1, 2)
+    for same in (z, z.expand(20, 2), 1e6 * z.expand(3, 2)):
+        with pytest.raises(ArgumentError, match=f"z: expected points that differ: .*got {len(same)} alike"):
+            killing_fields(flat, same)
+    assert killing_fields(flat, z + 1e-6 * points(40, 2, seed=1), "translations").number == 2
+    with pytest.raises(ArgumentError, match=r"motions: expected real matrices, got torch\.complex128"):
+        killing_fields(flat, points(9, 2), [torch.eye(2, dtype=torch.complex128)])
+
+
+def test_the_identity_is_no_map_in_any_precision():
+    rep = Defining(cyclic(4))
+    for dtype in (torch.float16, torch.float32, torch.float64):
+        assert list(isometry_defect(flat, rep, points(5, 2).to(dtype)).of_map) == ["r90", "r180", "r270"]

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import copy
+import math
 
 import pytest
 import torch
@@ -154,7 +155,16 @@ def test_every_known_function_is_its_activation(target, arguments):
     torch.testing.assert_close(found(z), target(z, *arguments), rtol=1e-12, atol=1e-12)
 
 
-@pytest.mark.parametrize(("low", "high"), [(None, 0.5), (-0.5, None), (-1.0, 1.0)])
+_INF = math.inf
+
+
+@pytest.mark.parametrize(
+    ("low", "high"),
+    [
+        (None, 0.5), (-0.5, None), (-1.0, 1.0), (-_INF, 0.5), (-0.5, _INF), (-_INF, _INF), (None, _INF), (1.0, -1.0),
+        (0.5, 0.5), (_INF, 1.0),
+    ],
+)  # fmt: skip
 def test_clamps(low, high):
     found = activation_of_call(torch.clamp, (), {"min": low, "max": high}, {})
     z = torch.linspace(-2, 2, 41, dtype=torch.float64)
@@ -162,6 +172,41 @@ def test_clamps(low, high):
     assert activation_of_call(torch.clamp, (), {}, {}) is None
     assert activation_of_call(torch.pow, (0.5,), {}, {}) is None
     assert activation_of_call(len, (), {}, {}) is None
+
+
+@pytest.mark.parametrize(
+    ("module", "said"),
+    [
+        (nn.LeakyReLU(_INF), "got leaky_relu with negative_slope=inf"),
+        (nn.ELU(_INF), "got elu with alpha=inf"),
+        (nn.CELU(_INF), "got celu with alpha=inf"),
+        (nn.Threshold(math.nan, 0.0), "got threshold with threshold=nan, value=0.0"),
+        (nn.Threshold(0.0, _INF), "got threshold with threshold=0.0, value=inf"),
+        (nn.Softplus(0.0), "got softplus with beta=0.0"),
+    ],
+)
+def test_settings_that_make_an_activation_infinite_are_refused(module, said):
+    with pytest.raises(ArgumentError, match=f"expected activations whose values are finite numbers, {said}"):
+        activation_of_module(module, {})
+
+
+@pytest.mark.parametrize("module", [nn.Hardtanh(-1.0, _INF), nn.Hardtanh(-_INF, 0.5), nn.Threshold(_INF, 2.0)], ids=str)
+def test_infinite_bounds_are_none(module):
+    model = nn.Sequential(nn.Linear(3, 4), module, nn.Linear(4, 2)).double()
+    law = Gaussian(torch.zeros(3, dtype=torch.float64), 1.0)
+    far = {"min_val": max(getattr(module, "min_val", 0.0), -1e3), "max_val": min(getattr(module, "max_val", 0.0), 1e3)}
+    alike = nn.Hardtanh(**far) if isinstance(module, nn.Hardtanh) else nn.Threshold(1e3, 2.0)
+    found, expected = propagate(model, law), propagate(nn.Sequential(model[0], alike, model[2]), law)
+    torch.testing.assert_close(found.mean, expected.mean, rtol=1e-12, atol=1e-12)
+    torch.testing.assert_close(found.cov, expected.cov, rtol=1e-9, atol=1e-12)
+
+
+def test_moments_beyond_float64_are_refused():
+    scaled = nn.Sequential(nn.Linear(3, 3), nn.Tanh()).double()
+    with torch.no_grad():
+        scaled[0].weight.mul_(1e200)
+    with pytest.raises(ArgumentError, match="model: expected moments within the range of float64, got NaN"):
+        propagate(scaled, Gaussian(torch.zeros(3, dtype=torch.float64), 1.0))
 
 
 class Cube(nn.Module):

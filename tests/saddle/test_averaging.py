@@ -125,3 +125,28 @@ def test_there_is_no_average_before_a_snapshot():
     bank.see(3, module)
     assert len(bank.steps) == 1
     bank.mean(module)
+
+
+def test_an_average_inside_a_module_that_trains_is_not_trained_nor_drawn():
+    torch.manual_seed(0)
+    made = nn.Sequential(nn.Linear(3, 4, dtype=F64), nn.BatchNorm1d(4, dtype=F64), nn.Dropout(0.5))
+    average, x = FunctionAverage(made, _states(lambda: made, 2)), torch.randn(8, 3, dtype=F64)
+    expected, state = average(x), copy.deepcopy(average.state_dict())
+    outer = nn.Sequential(average).train()
+    assert average.training
+    torch.testing.assert_close(outer(x), expected, rtol=0, atol=0)
+    assert all(torch.equal(value, average.state_dict()[name]) for name, value in state.items())
+
+
+def test_complex_and_constant_averages_are_learned_too():
+    x = torch.randn(40, 2, dtype=torch.complex64, generator=torch.Generator().manual_seed(0))
+    make = lambda: nn.Linear(2, 1, dtype=torch.complex64)  # noqa: E731
+    torch.manual_seed(0)
+    average = FunctionAverage(make(), _states(make, 3))
+    assert distilled(average, x, plan=Plan(steps=300, learning_rate=0.02)).error < 0.05
+    zero = {"weight": torch.zeros(1, 2), "bias": torch.ones(1)}
+    constant = FunctionAverage(nn.Linear(2, 1), [zero, zero])
+    assert distilled(constant, x.real, plan=Plan(steps=2)).error == 0.0
+    several = FunctionAverage(nn.LSTM(2, 2), [nn.LSTM(2, 2).state_dict()])
+    with pytest.raises(ArgumentError, match="average: expected one tensor as its answer, got tuple"):
+        distilled(several, torch.zeros(10, 4, 2))

@@ -181,6 +181,7 @@ def test_optimisers_that_do_not_fit_are_refused():
         (lambda *_: 3.0, "objective: expected a function that gives one number in a tensor, got float"),
         (lambda x, y, _: (x() * y()).expand(2), r"objective: expected .* one number in a tensor, got shape \(2,\)"),
         (lambda *_: torch.ones(()), "objective: expected a number that depends on the players, got a const"),
+        (lambda x, y, _: torch.complex(x(), y()), r"objective: expected a real number.*got torch\.complex"),
         (lambda x, *_: x() ** 2, "objective: expected a number that depends on the dual, got none of its"),
     ],
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 
 import pytest
+import torch
 from saddle_games import Number, batches, regression, same, sgd, state
 
 from haar.errors import ArgumentError
@@ -67,3 +68,11 @@ def test_without_batches_or_steps_there_is_no_gap():
         _quadratic(1.0, 1.0).gap([])
     with pytest.raises(ArgumentError, match="steps: expected at least 1, got 0"):
         _quadratic(1.0, 1.0).gap([1.0], steps=0)
+
+
+def test_it_leaves_the_random_state_alone():
+    players = Number(2.0), Number(0.5)
+    noisy = Saddle(*players, lambda x, y, _: x() ** 2 + x() * y() - y() ** 2 + torch.randn(()))
+    before = torch.get_rng_state()
+    noisy.gap([None], steps=2)
+    assert torch.equal(before, torch.get_rng_state())

@@ -63,3 +63,11 @@ def test_what_is_no_ball_is_refused():
     ball = Ball(1.0).begin([torch.zeros(2)])
     with pytest.raises(ArgumentError, match="state: expected a ball around parameters of these shapes, got other"):
         ball.load_state_dict({"centre": [torch.zeros(3)]})
+
+
+def test_both_parts_of_complex_parameters_count():
+    first = [torch.tensor([1.0 + 1.0j], dtype=torch.complex128), torch.zeros(1, dtype=torch.float64)]
+    ball, moved = Ball(1.0).begin(first), [first[0] + 4.0j, first[1] + 3.0]  # 5 away
+    ball.apply(moved)
+    torch.testing.assert_close(moved[0], first[0] + 0.8j)
+    torch.testing.assert_close(moved[1], first[1] + 0.6)

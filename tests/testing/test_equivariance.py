@@ -223,6 +223,7 @@ def off_by(size):
 @pytest.mark.parametrize(("dtype", "tolerance"), [(F64, 1e-10), (torch.float32, 1e-4), (torch.bfloat16, 0.1)])
 def test_both_sides_of_every_tolerance(dtype, tolerance):
     x = torch.full((1, 1, 4, 4), -0.5).to(dtype)  # f(x) is largest where it is not off
+    x[..., 0, 1] = -0.25  # elements move it
     assert_equivariant(off_by(0.9 * tolerance), SCALAR, x)
     with pytest.raises(NotEquivariantError):
         assert_equivariant(off_by(1.2 * tolerance), SCALAR, x)
@@ -265,3 +266,35 @@ def test_which_elements_are_looked_at():
 def test_elements_are_counted_in_whole_numbers(wrong):
     with pytest.raises(ArgumentError, match="elements: expected a whole number, at least 1, got"):
         equivariance_error(nn.Identity(), SCALAR, strategies.normal((1, 1, 4, 4)), elements=wrong)
+
+
+@pytest.mark.parametrize("tolerance", [float("nan"), -1e-3, float("inf")])
+def test_a_tolerance_that_nothing_or_everything_meets_is_refused(tolerance):
+    with pytest.raises(ArgumentError, match="tolerance: expected a number of at least 0"):
+        assert_equivariant(lambda u: u.cumsum(-1), SCALAR, torch.randn(1, 1, 4, 4), tolerance=tolerance)
+    assert_equivariant(torch.sin, SCALAR, torch.randn(1, 1, 4, 4), tolerance=0)
+
+
+@pytest.mark.parametrize("given", [torch.zeros(2, 1, 6, 6), torch.ones(2, 1, 6, 6, dtype=torch.float64)])
+def test_inputs_that_no_element_moves_show_nothing(given):
+    with pytest.raises(ArgumentError, match=r"inputs: expected some that the group moves.*got a batch that 8 elements"):
+        assert_equivariant(lambda u: u * torch.ones_like(u), SCALAR, given)
+    with pytest.raises(NotEquivariantError):  # what is seen to be broken is told as before
+        assert_equivariant(lambda u: u + torch.arange(6.0), SCALAR, given)
+
+
+def test_what_nothing_moves_ever_may_be_asserted():
+    group = dihedral(4)
+    symmetry = Symmetry(group, Invariant(group), Invariant(group))
+    assert_equivariant(lambda x: 2 * x, symmetry, torch.zeros(3, 2))
+
+
+def test_outputs_in_single_precision_of_finer_inputs_are_rounded_to_it():
+    class Single(torch.nn.Module):
+        def forward(self, u):
+            return (u.float() * (u.float() + u.float().flip(-1) + u.float().flip(-2)).sum((-1, -2), keepdim=True)) / 3
+
+    words = torch.randint(1, 9, (2, 1, 8, 8), generator=torch.Generator().manual_seed(0))
+    for batch in (words, words.double() / 7):
+        assert equivariance_error(Single(), SCALAR, batch).relative < 1e-4
+        assert_equivariant(Single(), SCALAR, batch)

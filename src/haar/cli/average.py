@@ -123,7 +123,7 @@ def distill(told: DistillOptions) -> None:
     for each in (module, student):
         if each is not None:
             try_model(each.eval(), windows)
-    teacher = average(module, symmetry, micro_batch="auto")
+    teacher = average(module, symmetry)
     x, _ = SpreadWindows(windows, samples=told.samples, batch_size=told.batch_size).stacked()
     with ProgressBars(quiet=told.as_json) as bars:
         made = distil(

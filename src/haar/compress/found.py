@@ -208,7 +208,7 @@ class Sweep(Report):
                     continue
                 style_axes(panel, x=measure, y=metric)  # each: a page may put them one below the other
                 draw(panel, found, colours, styles)
-        share_legend(figure, axes.flat, columns=4)
+        share_legend(figure, axes.flat)
         return figure
 
 

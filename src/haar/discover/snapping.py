@@ -18,6 +18,10 @@ from haar.groups.algebra import LieAlgebra, Signature
 LARGEST_DISTANCE = 0.25
 #: Largest denominator of charges' ratios.
 _DENOMINATOR = 12
+#: Charges must be known to one half at least: else their neighbours are as good.
+_KNOWN = 0.5
+#: Largest charge: turns that are slower beside others are those of a torus, or none that were found with an error.
+_LARGEST_CHARGE = 1000
 
 
 @dataclass(frozen=True)
@@ -142,6 +146,8 @@ def _circle(sides: tuple[Tensor, Tensor], tolerance: float, *, orthogonal: bool)
     slack = 2 * tolerance
     moving = every[every > slack * largest]
     least = float(moving.min())
+    if max(slack * largest / _KNOWN, largest / _LARGEST_CHARGE) > least:
+        return f"a turn {largest / least:.4g} times slower than another: its charge is not known"
     for denominator in range(1, _DENOMINATOR + 1):
         charges = moving / least * denominator
         whole = charges.round()

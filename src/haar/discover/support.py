@@ -6,6 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from haar.constants import TINY
 from haar.errors import ArgumentError
 
 #: Neighbours that a plane is laid through, where no equation of second degree holds.
@@ -56,7 +57,8 @@ def _by_equations(x: Float[Tensor, "b r"]) -> tuple[Float[Tensor, "b c r"] | Non
     terms = torch.cat([torch.ones(b, 1, dtype=torch.float64), x, x[:, i] * x[:, j]], 1)
     if b < 2 * terms.shape[1]:
         return None, ""
-    size = terms.square().mean(0).sqrt().clamp_min(1e-300)
+    size = terms.square().mean(0).sqrt()
+    size = torch.where(size > TINY, size, 1.0)  # a term that is zero everywhere is an equation like any other
     values, vectors = torch.linalg.svd(terms / size, full_matrices=False)[1:]
     zero = vectors[values < _HOLDS * values[0]] / size
     if not len(zero):

@@ -10,8 +10,10 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from haar.actions import Symmetry
+from haar.containers import mapped, tensors_of
 from haar.dynamics.meter import Meter, Reading
-from haar.errors import ArgumentError, check_count
+from haar.dynamics.one_vector import one_vector
+from haar.errors import ArgumentError, ShapeError, check_count
 from haar.probing import all_or_drawn, undisturbed
 
 
@@ -60,28 +62,30 @@ class BatchSignal(Meter):
         super().__init__()
         check_count("parts", parts, least=2)
         self.model, self.loss, self.parts, self.symmetry = model, loss, parts, symmetry
-        self._parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
-        if not self._parameters:
-            raise ArgumentError("model", expected="a model with trainable parameters", got="none")
+        self._trained()
         self._elements: list[Tensor] = [] if symmetry is None else list(all_or_drawn(symmetry.group, elements))
 
     def measure(self, *given: Any) -> Reading:
         """Signal to noise of a batch.
 
         Args:
-            given: Inputs and targets.
+            given: Inputs and targets, tensors or containers of them.
 
         Raises:
-            ArgumentError: If there are not two, or fewer samples than parts.
+            ArgumentError: If there are not two, or fewer samples than parts; if nothing is trained any more.
+            ShapeError: If they have not equally many samples.
         """
         if len(given) != 2:
             raise ArgumentError("given", expected="inputs and targets", got=f"{len(given)} values")
         x, y = given
-        size = len(x) // self.parts
+        samples = _samples(x, y)
+        size = samples // self.parts
         if not size:
-            raise ArgumentError("given", expected=f"at least {self.parts} samples, one for each part", got=len(x))
-        with undisturbed(self.model, mode="train"), torch.enable_grad():
-            pieces = [(x[k * size : (k + 1) * size], y[k * size : (k + 1) * size]) for k in range(self.parts)]
+            raise ArgumentError("given", expected=f"at least {self.parts} samples, one for each part", got=samples)
+        with undisturbed(self.model, mode="train"), torch.inference_mode(mode=False), torch.enable_grad():
+            pieces = [
+                (_rows(x, k * size, (k + 1) * size), _rows(y, k * size, (k + 1) * size)) for k in range(self.parts)
+            ]
             plain = torch.stack([self._gradient(a, b) for a, b in pieces])
             found = {"signal to noise": signal_to_noise(plain), "gradient norm": float(plain.mean(0).norm())}
             if self.symmetry is not None:
@@ -89,14 +93,40 @@ class BatchSignal(Meter):
                 found["signal to noise, averaged"] = signal_to_noise(averaged)
         return found
 
+    def _trained(self) -> list[nn.Parameter]:
+        """What is trained now: layers are frozen and thawed on the way."""
+        found = [parameter for parameter in self.model.parameters() if parameter.requires_grad]
+        if not found:
+            raise ArgumentError("model", expected="a model with trainable parameters", got="none")
+        return found
+
     def _gradient(self, x: Any, y: Any) -> Float[Tensor, " parameters"]:
         value = self.loss(self.model(x), y)
-        found = torch.autograd.grad(value, self._parameters, allow_unused=True, materialize_grads=True)
-        return torch.cat([one.detach().flatten() for one in found]).double()
+        return one_vector(torch.autograd.grad(value, self._trained(), allow_unused=True, materialize_grads=True))
 
     def _averaged(self, symmetry: Symmetry, x: Any, y: Any) -> Float[Tensor, " parameters"]:
         moved = [self._gradient(symmetry.act_inputs(g, (x,))[0], symmetry.act_outputs(g, y)) for g in self._elements]
         return torch.stack(moved).mean(0)
+
+
+def _samples(x: Any, y: Any) -> int:
+    """How many samples inputs and targets have."""
+    counts = []
+    for side in (x, y):
+        leaves = tensors_of(side)
+        if any(not leaf.ndim for leaf in leaves):
+            raise ShapeError("given", expected="samples on axis 0 of inputs and targets", got="a number alone")
+        counts += [len(leaf) for leaf in leaves] or [len(side)]
+    if len(set(counts)) > 1:
+        raise ShapeError("given", expected="equally many samples in inputs and targets", got=tuple(counts))
+    return counts[0]
+
+
+def _rows(value: Any, start: int, stop: int) -> Any:
+    """Some samples of every tensor; copies of those that autograd may not keep."""
+    if not tensors_of(value):
+        return value[start:stop]
+    return mapped(lambda x: x[start:stop].clone() if x.is_inference() else x[start:stop], value)
 
 
 def signal_to_noise(gradients: Float[Tensor, "parts parameters"]) -> float:

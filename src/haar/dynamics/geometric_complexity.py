@@ -59,11 +59,14 @@ def geometric_complexity(model: Any, x: Float[Tensor, "samples ..."]) -> float:
         x: The batch.
 
     Raises:
-        ArgumentError: If the answer has not a row for every sample.
+        ArgumentError: If the answer is not one tensor with a row for every sample.
     """
-    x = x.detach().requires_grad_()
-    with torch.enable_grad():
+    with torch.inference_mode(mode=False), torch.enable_grad():
+        x = (x.clone() if x.is_inference() else x.detach()).requires_grad_()
         y = model(x)
+        if not isinstance(y, Tensor):
+            raise ArgumentError("model", expected="one tensor as its answer", got=type(y).__name__)
+        y = torch.view_as_real(y) if y.is_complex() else y
         if y.ndim < 1 or len(y) != len(x):
             raise ArgumentError("model", expected="a row for every sample", got=tuple(y.shape))
         columns = y.flatten(1) if y.ndim > 1 else y[:, None]

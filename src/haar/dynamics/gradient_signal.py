@@ -6,9 +6,10 @@ from collections.abc import Iterable
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from haar.dynamics.meter import Meter, Reading
+from haar.dynamics.one_vector import one_vector
 from haar.errors import ArgumentError, check_count
 
 
@@ -43,6 +44,8 @@ class GradientSignal(Meter):
     def __init__(self, parameters: Iterable[Tensor], *, window: int = 8) -> None:
         super().__init__()
         check_count("window", window, least=2)
+        if isinstance(parameters, nn.Module):
+            raise ArgumentError("parameters", expected="parameters", got="a module", way_out="give its .parameters()")
         self.parameters, self.window = list(parameters), window
         if not self.parameters:
             raise ArgumentError("parameters", expected="at least one", got="none")
@@ -62,9 +65,7 @@ class GradientSignal(Meter):
         held = [p for p in self.parameters if p.grad is not None]
         if not held:
             raise ArgumentError("parameters", expected="gradients", got="none", way_out="call it after loss.backward()")
-        joined = torch.cat([
-            torch.zeros_like(p).flatten() if p.grad is None else p.grad.detach().flatten() for p in self.parameters
-        ]).double()  # fmt: skip
+        joined = one_vector([torch.zeros_like(p) if p.grad is None else p.grad for p in self.parameters])
         self._last = [*self._last[1 - self.window :], joined]
         return {"norm": float(joined.norm()), "cosine": self._cosine(), "signal to noise": self._signal()}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,7 +11,7 @@ from torch import Tensor, nn
 
 from haar.dynamics.meter import Meter, Reading
 from haar.dynamics.spectrum import dormant_ratio, effective_rank, stable_rank
-from haar.errors import ArgumentError
+from haar.errors import ArgumentError, check_rate
 from haar.probing import undisturbed
 
 _NO_UNITS = (nn.MultiheadAttention, nn.Softmax, nn.LogSoftmax, nn.Softmin, nn.Softmax2d)
@@ -27,11 +28,12 @@ class Plasticity(Meter):
     Args:
         model: The model that is trained.
         layers: Names of the modules whose outputs are read; by default all activations that are modules. Units are on
-            the last axis, of images and volumes on axis 1.
+            the last axis, of images and volumes on axis 1. A module that runs several times is read at each, as
+            ``layer``, ``layer, run 2``, ...
         tau: How small a dormant unit is, as a share of the mean.
 
     Raises:
-        ArgumentError: If a name is unknown, or there is nothing to read.
+        ArgumentError: If a name is unknown, tau is negative, or there is nothing to read.
 
     Source:
         arXiv 2510.12096, its plasticity measures; definitions in `haar.dynamics.spectrum`.
@@ -45,6 +47,7 @@ class Plasticity(Meter):
 
     def __init__(self, model: nn.Module, layers: Sequence[str] = (), *, tau: float | int = 0.1) -> None:
         super().__init__()
+        check_rate("tau", tau, zero=True)
         self.model, self.tau = model, tau
         modules = dict(model.named_modules())
         unknown = [name for name in layers if name not in modules]
@@ -65,6 +68,7 @@ class Plasticity(Meter):
             ArgumentError: If a layer does not run, or gives no features.
         """
         seen: dict[str, Tensor] = {}
+        runs: dict[str, int] = {}
         modules = dict(self.model.named_modules())
 
         def keep(name: str, value: Any) -> None:
@@ -72,7 +76,9 @@ class Plasticity(Meter):
                 raise ArgumentError(
                     "layers", expected="modules that give features", got=f"{name!r}, which gives others"
                 )
-            seen[name] = _rows(value.detach())
+            runs[name] = runs.get(name, 0) + 1
+            # copied: what comes next may write in place
+            seen[name if runs[name] == 1 else f"{name}, run {runs[name]}"] = _rows(value.detach().clone())
 
         hooks = [
             modules[name].register_forward_hook(lambda _, __, y, name=name: keep(name, y))  # type: ignore[misc]
@@ -93,7 +99,7 @@ class Plasticity(Meter):
             for number, value in (
                 ("dormant ratio", dormant_ratio(features, tau=self.tau)),
                 ("stable rank", stable_rank(features)),
-                ("effective rank", float(effective_rank(features))),
+                ("effective rank", float(effective_rank(features)) if bool(features.isfinite().all()) else math.nan),
             )
         }
 

@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
-from jaxtyping import Float
+from jaxtyping import Inexact
 from torch import Tensor
 from torch.linalg import svdvals
 
-from haar.errors import ArgumentError
+from haar.errors import ArgumentError, check_rate
 
-Features = Float[Tensor, "samples units"]
+Features = Inexact[Tensor, "samples units"]
 
 
 def dormant_ratio(features: Features, *, tau: float | int = 0.1) -> float:
-    """The share of units whose mean size is at most tau times the mean of all units' mean sizes.
+    """The share of units whose mean size is at most tau times the mean of all units' mean sizes; NaN if one is none.
 
     Args:
         features: A layer's outputs, one row a sample.
         tau: How small is dormant.
 
     Raises:
-        ArgumentError: If there is no sample or no unit.
+        ArgumentError: If there is no sample or no unit, or tau is negative.
 
     Source:
         Sokar et al., The dormant neuron phenomenon in deep reinforcement learning, 2023, definition 3.1.
@@ -30,12 +32,17 @@ def dormant_ratio(features: Features, *, tau: float | int = 0.1) -> float:
         0.25
     """
     _check(features)
+    check_rate("tau", tau, zero=True)
     sizes = features.detach().abs().double().mean(0)
+    if not bool(sizes.isfinite().all()):
+        return math.nan
     return float((sizes <= tau * sizes.mean()).double().mean())
 
 
 def stable_rank(features: Features) -> float:
     """|H|_F^2 / |H|_2^2: 1 for a matrix of rank one, n for n orthogonal directions of one length; 0 for no signal.
+
+    NaN for features that are not finite.
 
     Args:
         features: A layer's outputs, one row a sample; any matrix.
@@ -48,7 +55,9 @@ def stable_rank(features: Features) -> float:
         5.0
     """
     _check(features)
-    values = svdvals(features.detach().double())
+    values = _singular(features)
+    if values is None:
+        return math.nan
     largest = float(values[0])
     return float((values / largest).square().sum()) if largest > 0 else 0.0
 
@@ -61,7 +70,7 @@ def effective_rank(features: Features, *, share: float | int = 0.99) -> int:
         share: Of the sum of singular values.
 
     Raises:
-        ArgumentError: If it is empty, or the share is none.
+        ArgumentError: If it is empty or not finite, or the share is none.
 
     Source:
         Kumar et al., arXiv 2010.14498 (srank).
@@ -73,12 +82,22 @@ def effective_rank(features: Features, *, share: float | int = 0.99) -> int:
     _check(features)
     if not 0 < share <= 1:
         raise ArgumentError("share", expected="a share above 0, at most 1", got=share)
-    values = svdvals(features.detach().double())
+    values = _singular(features)
+    if values is None:
+        raise ArgumentError("features", expected="finite numbers", got="NaN or infinity")
     total = values.sum()
     if not float(total) > 0:
         return 0
     reached = (values.cumsum(0) / total) >= share - torch.finfo(values.dtype).eps * len(values)
     return int(reached.to(torch.int8).argmax()) + 1
+
+
+def _singular(features: Tensor) -> Tensor | None:
+    """Singular values in double precision; none of what is not finite."""
+    if not bool(features.isfinite().all()):
+        return None
+    found: Tensor = svdvals(features.detach().to(torch.complex128 if features.is_complex() else torch.float64))
+    return found
 
 
 def _check(features: Tensor) -> None:

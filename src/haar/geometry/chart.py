@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from haar.errors import check_count
+from haar.errors import ShapeError, check_count
 from haar.seeding import Seed, generator_of
 
 #: Greatest logarithm by which a block stretches a coordinate.
@@ -71,17 +71,23 @@ class CouplingChart(nn.Module):
         check_count("dim", dim)
         check_count("blocks", blocks)
         check_count("hidden", hidden)
+        self.dim = dim
         generator = generator_of(seed)
         even, odd = list(range(0, dim, 2)), list(range(1, dim, 2))
         sides = [(even, odd), (odd, even)] if dim > 1 else [([], even), ([], even)]
         self.blocks = nn.ModuleList(_Block(*sides[k % 2], hidden, generator) for k in range(blocks))
 
     def forward(self, x: Float[Tensor, "n d"]) -> Float[Tensor, "n d"]:
-        """The new coordinates of points."""
+        """The new coordinates of points.
+
+        Raises:
+            ShapeError: If points have not its number of coordinates.
+        """
         return self.with_log_det(x)[0]
 
     def with_log_det(self, x: Float[Tensor, "n d"]) -> tuple[Float[Tensor, "n d"], Float[Tensor, " n"]]:
         """The new coordinates, and the logarithm of the Jacobian's determinant at each point."""
+        self._check(x)
         total = torch.zeros_like(x[:, 0])
         for block in self._blocks():
             stretch, shift = block.terms(x)
@@ -91,10 +97,15 @@ class CouplingChart(nn.Module):
 
     def inverse(self, y: Float[Tensor, "n d"]) -> Float[Tensor, "n d"]:
         """The points that have these new coordinates."""
+        self._check(y, "y")
         for block in reversed(self._blocks()):
             stretch, shift = block.terms(y)  # of coordinates that the block left as they were
             y = block.put(y, (y[:, block.moved] - shift) * (-stretch).exp())
         return y
+
+    def _check(self, x: Tensor, argument: str = "x") -> None:
+        if x.ndim != 2 or x.shape[-1] != self.dim:
+            raise ShapeError(argument, expected=f"points (n, {self.dim})", got=tuple(x.shape))
 
     def _blocks(self) -> list[_Block]:
         return [block for block in self.blocks if isinstance(block, _Block)]

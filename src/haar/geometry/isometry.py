@@ -12,6 +12,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from haar.actions import Representation
+from haar.constants import SAME_ENTRY
 from haar.errors import ArgumentError
 from haar.geometry.curvature import check_points
 from haar.geometry.definite import check_metric
@@ -113,8 +114,9 @@ def _linear(rep: Representation, points: Tensor, seed: Seed) -> dict[str, Callab
     elements = group.elements() if small else group.sample(_DRAWS, generator_of(seed))
     found: dict[str, Callable[[Tensor], Tensor]] = {}
     for element in elements:
-        matrix = rep.matrix(element).to(points)
-        if not small or not bool((matrix - torch.eye(rep.dim).to(points)).abs().max() < 1e-12):
+        exact = rep.matrix(element)
+        matrix = exact.to(points)
+        if not small or float((exact - torch.eye(rep.dim).to(exact)).abs().max()) > SAME_ENTRY:
             name = group.describe(element)
             name = f"{name}, draw {len(found)}" if name in found else name  # angles are told in whole degrees
             found[name] = partial(_moved, matrix)

@@ -20,6 +20,8 @@ from haar.geometry.smooth import check_settled
 Motions = Literal["affine", "linear", "rotations", "translations"]
 #: Fields whose mean square is below this share of the largest say nothing at these points.
 _VACUOUS = 1e-10
+#: Points that differ by less, over their size, are one point: that is rounding.
+_SAME_PLACE = 1e-12
 #: Coefficients that differ by less are told as equal.
 _EQUAL = 1e-3
 
@@ -158,6 +160,10 @@ def _solved(g: Tensor, z: Tensor, values: Tensor, changes: Tensor) -> tuple[Tens
     raised = inverse(g)
     from_middle = z - z.mean(0)
     size = torch.einsum("nij,ni,nj->n", g, from_middle, from_middle).mean()
+    if float(from_middle.abs().max()) <= _SAME_PLACE * float(z.abs().max()):
+        raise ArgumentError(
+            "z", expected="points that differ: rates are told by the size of their cloud", got=f"{len(z)} alike"
+        )
     lengths = torch.einsum("nij,ani,bnj->ab", g, values, values) / (len(z) * size)
     basis = _spanning(lengths)
     flat = torch.einsum("anij,ac->cnij", changes, basis)
@@ -224,6 +230,8 @@ def _fields(motions: object, z: Tensor) -> dict[str, tuple[Tensor, Tensor]]:
         for one in motions:
             if one.shape != (size, size):
                 raise ShapeError("motions", expected=f"matrices {(size, size)}", got=tuple(one.shape))
+            if one.is_complex():
+                raise ArgumentError("motions", expected="real matrices", got=str(one.dtype))
         return {f"A{k}": _linear(one.to(z), z) for k, one in enumerate(motions)}
     raise ArgumentError(
         "motions",

@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+import functools
+import math
+
+import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from haar.actions import Representation
-from haar.errors import ArgumentError
+from haar.errors import ArgumentError, ShapeError
+from haar.geometry.definite import check_metric
 from haar.geometry.derivatives import Field
 
 #: Elements of a finite group that are averaged over at most.
 _MOST = 4096
+#: Eigenvalues from 1 / _NEAR to _NEAR, on which the rule with so many nodes has all digits of the logarithm.
+_NEAR, _NODES = 1.5, 10
+#: Steps of Newton's iteration for a root of what is near 1; two of them are for its derivatives, which follow.
+_STEPS = 7
 
 
 class LogAveraged(nn.Module):
@@ -57,18 +66,61 @@ class LogAveraged(nn.Module):
         self.matrices: Tensor
 
     def forward(self, z: Float[Tensor, "n d"]) -> Float[Tensor, "n d d"]:
-        """The averaged metric at points."""
+        """The averaged metric at points.
+
+        Raises:
+            ShapeError: If points have not as many coordinates as the representation.
+            ArgumentError: If the metric is none at a moved point.
+        """
+        if z.shape[-1] != self.matrices.shape[-1]:
+            raise ShapeError("z", expected=f"points (n, {self.matrices.shape[-1]})", got=tuple(z.shape))
         moves = self.matrices.to(z)
-        moved = torch.einsum("gij,nj->gni", moves, z)
-        g = self.metric(moved.flatten(0, 1)).unflatten(0, (len(moves), len(z)))
+        moved = torch.einsum("gij,nj->gni", moves, z).flatten(0, 1)
+        g = self.metric(moved)
+        check_metric(g, moved)
+        g = g.unflatten(0, (len(moves), len(z)))
         back = moves.mT[:, None] @ g @ moves[:, None]
         return _exp(_log(back).mean(0))
 
 
-def _log(g: Tensor) -> Tensor:
-    values, vectors = torch.linalg.eigh((g + g.mT) / 2)
-    found: Tensor = (vectors * values.log()[..., None, :]) @ vectors.mT
+def _log(g: Float[Tensor, "*n d d"]) -> Float[Tensor, "*n d d"]:
+    """The logarithm of positive definite matrices, by inverse scaling and squaring.
+
+    By inverses and products alone it has derivatives of every order, also where eigenvalues are equal: those of
+    eigenvectors are infinite there, and metrics begin as the identity.
+    """
+    g = (g + g.mT) / 2
+    values = torch.linalg.eigvalsh(g.detach())
+    middle = (values[..., 0] * values[..., -1]).sqrt()[..., None, None]
+    eye = torch.eye(g.shape[-1], dtype=g.dtype, device=g.device)
+    root, spread = g / middle, float((values[..., -1] / values[..., 0]).max()) ** 0.5 if g.numel() else 1.0
+    roots = 0
+    while spread > _NEAR:
+        root, spread, roots = _square_root(root, spread), spread**0.5, roots + 1
+    away = root - eye
+    near = torch.zeros_like(away)
+    for place, weight in zip(*_rule(), strict=True):
+        near = near + weight * (away @ torch.linalg.inv(eye + place * away))
+    found: Tensor = 2**roots * near + middle.log() * eye
     return found
+
+
+def _square_root(a: Tensor, spread: float) -> Tensor:
+    """The root of matrices with eigenvalues from 1 / spread to spread: Newton's iteration as a product."""
+    eye = torch.eye(a.shape[-1], dtype=a.dtype, device=a.device)
+    found, left = a, a
+    for _ in range(_STEPS + math.ceil(math.log2(spread))):
+        back = torch.linalg.inv(left)
+        found = found @ (eye + back) / 2
+        left = (eye + (left + back) / 2) / 2
+    return found
+
+
+@functools.cache
+def _rule() -> tuple[list[float], list[float]]:
+    """Nodes and weights on (0, 1): log B is the integral of (B - 1) (1 + t (B - 1))^-1 over t."""
+    nodes, weights = np.polynomial.legendre.leggauss(_NODES)
+    return ((nodes + 1) / 2).tolist(), (weights / 2).tolist()
 
 
 def _exp(a: Tensor) -> Tensor:

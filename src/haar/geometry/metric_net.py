@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from haar.errors import ArgumentError, check_count, check_rate
+from haar.errors import ArgumentError, ShapeError, check_count, check_rate
 from haar.seeding import Seed, generator_of
 
 #: softplus of this is 1, so that the metric of a network that says nothing is the identity.
@@ -82,8 +82,12 @@ class MetricNet(nn.Module):
         self._places = list(zip(rows.tolist(), columns.tolist(), strict=True))
 
     def forward(self, z: Float[Tensor, "n d"]) -> Float[Tensor, "n d d"]:
-        """The metric at points."""
-        raw = self.net(z)
+        """The metric at points.
+
+        Raises:
+            ShapeError: If points have not its number of coordinates.
+        """
+        raw = self._raw(z)
         if self.rank is not None:
             diagonal, columns = self._low_rank(raw)
             g = torch.diag_embed(diagonal) + columns @ columns.mT
@@ -96,7 +100,7 @@ class MetricNet(nn.Module):
         """Its inverse at points; by Woodbury's identity where the metric is a diagonal and a few columns."""
         if self.rank is None:
             return torch.cholesky_inverse(torch.linalg.cholesky(self(z)))
-        diagonal, columns = self._low_rank(self.net(z))
+        diagonal, columns = self._low_rank(self._raw(z))
         scaled = columns / diagonal[..., None]
         small = torch.eye(self.rank, dtype=scaled.dtype, device=scaled.device) + columns.mT @ scaled
         solved: Tensor = torch.linalg.solve(small, scaled.mT)
@@ -107,10 +111,16 @@ class MetricNet(nn.Module):
         if self.rank is None:
             factor: Tensor = torch.linalg.cholesky(self(z))
             return factor.diagonal(dim1=-2, dim2=-1).log().sum(-1)
-        diagonal, columns = self._low_rank(self.net(z))
+        diagonal, columns = self._low_rank(self._raw(z))
         eye = torch.eye(self.rank, dtype=diagonal.dtype, device=diagonal.device)
         small = eye + columns.mT @ (columns / diagonal[..., None])
         return (diagonal.log().sum(-1) + small.logdet()) / 2
+
+    def _raw(self, z: Tensor) -> Tensor:
+        if z.ndim != 2 or z.shape[-1] != self.dim:
+            raise ShapeError("z", expected=f"points (n, {self.dim})", got=tuple(z.shape))
+        made: Tensor = self.net(z)
+        return made
 
     def _triangle(self, raw: Tensor) -> Tensor:
         """A lower triangle with a positive diagonal."""

@@ -14,6 +14,8 @@ from haar.errors import ArgumentError, check_count, check_rate
 from haar.geometry.curvature import check_points
 from haar.geometry.definite import check_metric
 from haar.geometry.derivatives import Field, derivative
+from haar.geometry.pointwise import check_alone
+from haar.geometry.smooth import check_settled
 
 #: Number of variables up to which a metric at every point is solved with directly.
 MOST_VARIABLES = 50
@@ -30,7 +32,8 @@ def natural_gradient(loss: Callable[[Tensor], Tensor], z: Float[Tensor, "n d"], 
         metric: The metric.
 
     Raises:
-        ArgumentError: If there are too many variables, the loss has another shape, or the metric is none at a point.
+        ArgumentError: If there are too many variables, the loss has another shape or is not of each point alone, or
+            the metric is none at a point.
 
     Source:
         Amari, "Natural gradient works efficiently in learning", Neural Computation 10 (1998).
@@ -48,6 +51,8 @@ def natural_gradient(loss: Callable[[Tensor], Tensor], z: Float[Tensor, "n d"], 
             got=points.shape[-1],
             way_out="natural_direction() needs no matrix",
         )
+    check_settled(metric)
+    check_alone(loss, points, "loss")
     g = metric(points)
     check_metric(g, points)
     value, along = None, []
@@ -92,7 +97,7 @@ def natural_direction(
     Fisher direction.
 
     Args:
-        model: A module, inputs to outputs ``(n, d)``.
+        model: A module, inputs to outputs ``(n, d)``; in eval mode if it has layers that mix samples or draw.
         inputs: A batch, the model's first argument.
         gradient: By name of the parameter: the gradient of the loss.
         metric: On the outputs; by default the Euclidean one.
@@ -101,7 +106,9 @@ def natural_direction(
         tolerance: Relative residual at which it is done.
 
     Raises:
-        ArgumentError: If a name is no parameter's, or a number is out of range.
+        ArgumentError: If a name is no parameter's, a gradient has not its parameter's shape and dtype or is not finite,
+            a number is out of range, a layer mixes samples or draws, the output is not one tensor, or the metric is
+            negative along a direction.
 
     Example:
         >>> model = nn.Linear(1, 1, bias=False)
@@ -114,13 +121,17 @@ def natural_direction(
     check_rate("tolerance", tolerance)
     check_count("iterations", iterations)
     held = dict(model.named_parameters())
-    for name in gradient:
+    for name, value in gradient.items():
         if name not in held:
             raise ArgumentError("gradient", expected="names of the model's parameters", got=repr(name))
+        _check_gradient(name, value, held[name])
+    check_settled(model, "model")
     parameters = {name: held[name].detach() for name in gradient}
 
     def outputs(moved: dict[str, Tensor]) -> Tensor:
-        made: Tensor = torch.func.functional_call(model, moved, (inputs,))
+        made = torch.func.functional_call(model, moved, (inputs,))
+        if not isinstance(made, Tensor):
+            raise ArgumentError("model", expected="one tensor as its output", got=type(made).__name__)
         return made
 
     z, back = torch.func.vjp(outputs, parameters)[:2]
@@ -135,6 +146,14 @@ def natural_direction(
     return _conjugate_gradients(product, {k: v.detach() for k, v in gradient.items()}, iterations, tolerance)
 
 
+def _check_gradient(name: str, given: Tensor, parameter: Tensor) -> None:
+    if given.shape != parameter.shape or given.dtype != parameter.dtype:
+        shown = [f"{tuple(one.shape)} of {one.dtype}" for one in (parameter, given)]
+        raise ArgumentError("gradient", expected=f"{shown[0]} for {name!r}, as the parameter is", got=shown[1])
+    if not bool(given.isfinite().all()):
+        raise ArgumentError("gradient", expected="finite numbers", got=f"NaN or infinity for {name!r}")
+
+
 def _conjugate_gradients(
     product: Callable[[dict[str, Tensor]], dict[str, Tensor]], b: dict[str, Tensor], most: int, tolerance: float
 ) -> Direction:
@@ -144,7 +163,12 @@ def _conjugate_gradients(
     done = 0
     while done < most and size > tolerance**2 * start:
         moved = product(direction)
-        step = size / _dot(direction, moved)
+        along = _dot(direction, moved)
+        if not along > 0:
+            raise ArgumentError(
+                "metric", expected="values that are not negative along any direction", got=f"the square {along:.3g}"
+            )
+        step = size / along
         x = {name: x[name] + step * direction[name] for name in x}
         left = {name: left[name] - step * moved[name] for name in left}
         before, size = size, _dot(left, left)

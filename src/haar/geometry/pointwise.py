@@ -58,8 +58,26 @@ def check_pointwise(metric: Callable[[Tensor], Tensor], points: Tensor) -> None:
         )
 
 
-def _check_alone(within: Tensor, alone: Tensor) -> None:
+def check_alone(function: Callable[[Tensor], Tensor], points: Tensor, argument: str) -> None:
+    """Refuse a function whose value at a point changes with the other points.
+
+    Args:
+        function: From points to one value each; of another shape it is left to others to refuse.
+        points: Points to try it on, the first few.
+        argument: What it is called.
+
+    Raises:
+        ArgumentError: If its value at the first point does.
+    """
+    z = points[:_TRIED].detach()
+    with torch.no_grad():
+        together, alone = function(z), function(z[:1])
+    if together.shape == z.shape[:1] and alone.shape == (1,):
+        _check_alone(together[:1], alone, argument)
+
+
+def _check_alone(within: Tensor, alone: Tensor, argument: str = "metric") -> None:
     change = float((within - alone).abs().max())
     if change > _MOVED.get(alone.dtype, 1e-2) * float(alone.abs().max()):
         got = f"one that changes by {change:.2g} with the other points"
-        raise ArgumentError("metric", expected="values of each point alone", got=got)
+        raise ArgumentError(argument, expected="values of each point alone", got=got)

@@ -32,7 +32,7 @@ def draw_many(
     g = _metrics(metric, points[:_MOST_POINTS])
     stretch = torch.linalg.eigvalsh(g.double()).clamp(min=0).sqrt().flip(-1)
     place = list(range(1, stretch.shape[-1] + 1))
-    style_axes(left, title="Stretch by direction", x="direction", y="")
+    style_axes(left, title="Stretch by direction", x="direction")
     left.fill_between(place, stretch.amin(0).tolist(), stretch.amax(0).tolist(), color=BASE, alpha=0.25, linewidth=0)
     left.plot(place, stretch.median(0).values.tolist(), color=BASE, marker="o", markersize=3)
     left.set_yscale("log")

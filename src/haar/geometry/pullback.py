@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from haar.errors import ArgumentError
+from haar.errors import ArgumentError, ShapeError
 from haar.geometry.definite import inverse
 from haar.geometry.derivatives import Field, derivative, first_jet
 
@@ -72,9 +72,17 @@ class Pullback(nn.Module):
         return _symmetric(jet.first.mT @ self.inner(jet.value) @ jet.first)
 
     def flat(self, z: Float[Tensor, "n d"]) -> Float[Tensor, "n outputs"]:
-        """What is decoded, as one vector a point."""
-        made: Tensor = self.decoder(z)
-        return made.flatten(1)
+        """What is decoded, as one vector a point; of complex numbers both parts.
+
+        Raises:
+            ArgumentError: If it is not one tensor of numbers that can be differentiated.
+        """
+        made = self.decoder(z)
+        if not isinstance(made, Tensor) or not (made.is_floating_point() or made.is_complex()):
+            got = str(made.dtype) if isinstance(made, Tensor) else type(made).__name__
+            raise ArgumentError("decoder", expected="one tensor of real or complex numbers as output", got=got)
+        real: Tensor = torch.view_as_real(made) if made.is_complex() else made
+        return real.flatten(1)
 
     def acceleration(self, z: Float[Tensor, "n d"], v: Float[Tensor, "n d"]) -> tuple[Tensor, Tensor]:
         r"""The metric at points, and how geodesics there with velocities v bend, where lengths are Euclidean.
@@ -125,8 +133,15 @@ class Fisher(nn.Module):
         self.model, self.distribution = model, distribution
 
     def forward(self, z: Float[Tensor, "n d"]) -> Float[Tensor, "n d d"]:
-        """The metric at points."""
+        """The metric at points.
+
+        Raises:
+            ShapeError: If the model's output is not one row of numbers a point.
+        """
         jet = first_jet(self.model, z)
+        if jet.value.ndim != 2 or not jet.value.is_floating_point():
+            got = f"{tuple(jet.value.shape)} of {jet.value.dtype}"
+            raise ShapeError("model", expected="outputs (n, k) of real numbers", got=got)
         if self.distribution == "categorical":
             share = jet.value.softmax(-1)
             moved = share[:, :, None] * (jet.first - (share[:, None] @ jet.first))

@@ -77,8 +77,12 @@ def kinks(model: Any, points: Tensor) -> dict[str, str]:
     return noted.found
 
 
-def check_settled(model: Any) -> None:
+def check_settled(model: Any, argument: str = "metric") -> None:
     """Refuse a metric of which a layer in training mixes the points of a batch or draws at random.
+
+    Args:
+        model: A metric, or another function of points.
+        argument: What it is called.
 
     Raises:
         ArgumentError: If it has one; the layer is named.
@@ -86,7 +90,7 @@ def check_settled(model: Any) -> None:
     for name, module in model.named_modules() if isinstance(model, nn.Module) else ():
         if module.training and isinstance(module, _ONLY_IN_TRAINING):
             raise ArgumentError(
-                "metric",
+                argument,
                 expected="values of each point alone",
                 got=f"{type(module).__name__} in layer {name!r}, in training mode",
                 way_out="call eval() first",

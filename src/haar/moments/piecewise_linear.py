@@ -97,7 +97,7 @@ class PiecewiseLinear(Activation):
         name: What reports call it.
 
     Raises:
-        ArgumentError: If knots and turns differ in number.
+        ArgumentError: If knots and turns differ in number, or one of the numbers is not finite.
 
     Example:
         >>> relu = PiecewiseLinear((0.0,), (1.0,), name="relu")
@@ -119,6 +119,11 @@ class PiecewiseLinear(Activation):
             raise ArgumentError("turns", expected=f"{len(knots)} changes of slope, one per knot", got=len(turns))
         self.knots, self.turns = tuple(map(float, knots)), tuple(map(float, turns))
         self.slope, self.offset = float(slope), float(offset)
+        for argument, numbers in (
+            ("knots", self.knots), ("turns", self.turns), ("slope", (self.slope,)), ("offset", (self.offset,)),
+        ):  # fmt: skip
+            if not all(map(math.isfinite, numbers)):
+                raise ArgumentError(argument, expected="finite numbers", got=f"{numbers} in {name}")
         slopes = [self.slope + sum(self.turns[:k]) for k in range(len(self.turns) + 1)]
         super().__init__(
             self._evaluate, name=name, breaks=self.knots, scale=0.0, lipschitz=max(abs(value) for value in slopes)

@@ -10,6 +10,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from haar.errors import ArgumentError
 from haar.moments.dense import DenseState
 from haar.moments.layer import LayerReport
 from haar.moments.program import Program
@@ -77,7 +78,18 @@ class Propagation(Report):
     def of(
         cls, state: DenseState, program: Program, *, order: int | str, backend: str, error: ErrorEstimate | None = None
     ) -> Propagation:
-        """Read the result off a finished state."""
+        """Read the result off a finished state.
+
+        Raises:
+            ArgumentError: If its moments are no numbers: they left the range of float64 on the way.
+        """
+        if bool(state.joint.mean.isnan().any()) or bool(state.joint.cov.isnan().any()):
+            raise ArgumentError(
+                "model",
+                expected="moments within the range of float64",
+                got="NaN: a mean or a variance inside the model is too large for it",
+                way_out="give the law, or the model's weights, in other units",
+            )
         return cls(
             state.joint,
             output_shape=program.shapes[program.output],

@@ -41,13 +41,18 @@ def leaky_relu(slope: float | int = 0.01) -> PiecewiseLinear:
 
 
 def hardtanh(low: float | int = -1.0, high: float | int = 1.0, name: str = "hardtanh") -> PiecewiseLinear:
-    """Clamp to [low, high].
+    """Clamp to [low, high]; an infinite bound is none, and a lower bound above the upper one gives the upper one.
 
     Example:
-        >>> hardtanh()(torch.tensor([-3.0, 0.5, 3.0])).tolist()
-        [-1.0, 0.5, 1.0]
+        >>> hardtanh()(torch.tensor([-3.0, 0.5, 3.0])).tolist(), hardtanh(-1.0, math.inf)(torch.tensor(9.0)).item()
+        ([-1.0, 0.5, 1.0], 9.0)
     """
-    return PiecewiseLinear((low, high), (1.0, -1.0), offset=low, name=name)
+    if low >= high or high == -math.inf:
+        return PiecewiseLinear((), (), offset=high, name=name)
+    below, above = low > -math.inf, high < math.inf
+    bounds = [(low, 1.0)] * below + [(high, -1.0)] * above
+    knots, turns = [knot for knot, _ in bounds], [turn for _, turn in bounds]
+    return PiecewiseLinear(knots, turns, slope=0.0 if below else 1.0, offset=low if below else 0.0, name=name)
 
 
 def normal_cdf() -> Erf:
@@ -149,6 +154,8 @@ _CLOSED: dict[str, Callable[..., Activation | None]] = {
     "clamp_min": lambda min: _clamp(min, None),  # noqa: A006
     "clamp_max": lambda max: _clamp(None, max),  # noqa: A006
 }
+#: Where every activation is tried before it is followed: both sides of zero, and zero.
+_TRIED = (-2.0, -1.0, -0.25, 0.0, 0.25, 1.0, 2.0)
 _OFF_THE_LINE = "it is not defined on the whole line, where an input's law lives"
 #: Operators of every number by itself that have no activation, and why.
 WITHOUT_ACTIVATION: dict[str, str] = dict.fromkeys(("log", "log1p", "sqrt", "rsqrt", "reciprocal"), _OFF_THE_LINE)
@@ -160,11 +167,8 @@ def _clamp(low: object, high: object) -> Activation | None:
     bounds = [None if b is None else float(b) if isinstance(b, (int, float)) else math.nan for b in (low, high)]
     if any(b is not None and math.isnan(b) for b in bounds) or bounds == [None, None]:
         return None
-    if bounds[1] is None:
-        return PiecewiseLinear((bounds[0] or 0.0,), (1.0,), offset=bounds[0] or 0.0, name="clamp")
-    if bounds[0] is None:
-        return PiecewiseLinear((bounds[1],), (-1.0,), slope=1.0, name="clamp")
-    return hardtanh(bounds[0], bounds[1], "clamp")
+    low, high = bounds
+    return hardtanh(-math.inf if low is None else low, math.inf if high is None else high, "clamp")
 
 
 def activation_of_module(module: nn.Module, extra: Mapping[object, Registered]) -> Activation | None:
@@ -190,7 +194,7 @@ def activation_of_module(module: nn.Module, extra: Mapping[object, Registered]) 
     settings = {name: getattr(module, name) for name in row.settings}
     if isinstance(module, nn.RReLU):
         settings["training"] = module.training
-    return _CLOSED[row.name](**settings)
+    return _finite(row.name, **settings)
 
 
 def activation_of_call(
@@ -216,10 +220,31 @@ def activation_of_call(
         return None
     if is_aten(target):
         arguments = arguments[: _ATEN_ARGUMENTS.get(row.name, len(arguments))]
+    settings = {k: v for k, v in keywords.items() if k != "inplace"}
     try:
-        return _CLOSED[row.name](*arguments, **{k: v for k, v in keywords.items() if k != "inplace"})
+        return _finite(row.name, *arguments, **settings)
     except TypeError:
         return None
+
+
+def _finite(name: str, *arguments: object, **settings: object) -> Activation | None:
+    """The activation, unless its settings make it infinite or no number (a slope of infinity, a threshold of NaN)."""
+    told = ", ".join([*map(str, arguments), *(f"{key}={value}" for key, value in settings.items())])
+    wrong = ArgumentError(
+        "model",
+        expected="activations whose values are finite numbers",
+        got=f"{name} with {told}",
+        way_out="a bound of clamp or Hardtanh may be infinite, and is none then; other settings must be finite",
+    )
+    try:
+        found = _CLOSED[name](*arguments, **settings)
+    except ArgumentError as error:
+        raise wrong from error
+    if found is not None:
+        values = found(torch.tensor(_TRIED, dtype=torch.float64, device="cpu"))
+        if any(math.isnan(place) for place in found.breaks) or not bool(values.isfinite().all()):
+            raise wrong
+    return found
 
 
 def _made(found: Registered, module: nn.Module) -> Activation:

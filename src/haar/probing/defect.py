@@ -31,10 +31,12 @@ class Defect:
         relative: Over |f(x)| of the same output, or over what is more than rounding of the largest output; where all
             outputs are zero it is the absolute difference. NaN where either side has one.
         absolute: In the units of each output.
+        eps: The coarsest rounding among outputs, 0 of whole numbers.
     """
 
     relative: Float[Tensor, "elements outputs"]
     absolute: Float[Tensor, "elements outputs"]
+    eps: float = 0.0
 
     def __str__(self) -> str:
         """In a line."""
@@ -112,7 +114,7 @@ def defect(
             rows.append([_size(_wide(a) - _wide(b), norm) for a, b in zip(there, here, strict=True)])
     absolute = torch.tensor(rows, dtype=torch.float64).reshape(len(rows), len(sizes))
     size = torch.tensor(sizes, dtype=torch.float64)
-    return Defect(absolute / torch.where(size > 0, size, 1.0), absolute)
+    return Defect(absolute / torch.where(size > 0, size, 1.0), absolute, coarsest(outputs))
 
 
 def some_elements(group: Group, *, every: int = 64, drawn: int = 16, seed: Seed = 0) -> Tensor:
@@ -145,6 +147,17 @@ def all_or_drawn(group: Group, most: int, *, seed: Seed = 0) -> Tensor:
     if isinstance(group, FiniteGroup) and group.order <= most:
         return group.elements()
     return group.sample(most, generator_of(seed))
+
+
+def coarsest(tensors: Iterable[Tensor]) -> float:
+    """The rounding unit of the coarsest tensor; 0 where all hold whole numbers.
+
+    Example:
+        >>> coarsest([torch.zeros(1), torch.zeros(1, dtype=torch.float64)]) == torch.finfo(torch.float32).eps
+        True
+    """
+    kinds = {x.dtype for x in tensors if x.is_floating_point() or x.is_complex()}
+    return max((torch.finfo(kind).eps for kind in kinds), default=0.0)
 
 
 def tolerance_of(eps: float) -> float:

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils import _pytree as pytree
 
-from haar.constants import TINY
+from haar.constants import TINY_SINGLE
 from haar.errors import ArgumentError, check_count
 from haar.training import Plan, Run, draw
 from haar.watch import Unwatched, Watch
@@ -111,6 +111,12 @@ class FunctionAverage(nn.Module):
         for place, name in enumerate(self._names):
             self.register_buffer(f"stack_{place}", torch.stack([state[name] for state in states]))
 
+    def train(self, mode: bool = True) -> FunctionAverage:  # noqa: FBT001, FBT002 (torch's signature)
+        """As torch's; what is averaged stays in eval mode, in which its states are not written to."""
+        super().train(mode)
+        self.module.eval()
+        return self
+
     def forward(self, *inputs: Any) -> Any:
         """The mean; of every tensor, where the module answers with several."""
         stacks = [self.get_buffer(f"stack_{place}") for place in range(len(self._names))]
@@ -155,7 +161,7 @@ def distilled(
         watch: Told of every step.
 
     Raises:
-        ArgumentError: If there are fewer than ten inputs.
+        ArgumentError: If there are fewer than ten inputs, or the average answers with several tensors.
     """
     if len(inputs) < 10:
         raise ArgumentError("inputs", expected="at least 10, of which a fifth is held out", got=len(inputs))
@@ -163,21 +169,24 @@ def distilled(
     held, used = inputs[order[: len(inputs) // 5]], inputs[order[len(inputs) // 5 :]]
     with torch.no_grad():
         answers, held_answers = average(used), average(held)
+    if not isinstance(answers, Tensor):
+        raise ArgumentError("average", expected="one tensor as its answer", got=type(answers).__name__)
     if student is None:
         student = copy.deepcopy(average.module)
         last = {name: average.get_buffer(f"stack_{k}")[-1] for k, name in enumerate(average._names)}  # noqa: SLF001 (its own file)
         student.load_state_dict(last)
     made = copy.deepcopy(student).requires_grad_(True).train()
-    scale = answers.var(correction=0).clamp(min=TINY)
+    scale = answers.var(correction=0).clamp(min=TINY_SINGLE)
 
     def loss(step: int, generator: torch.Generator) -> Tensor:
         del step
         rows = draw(len(used), plan.batch_size or len(used), generator).to(used.device)
-        lost: Tensor = (made(used[rows]) - answers[rows]).square().mean() / scale
+        lost: Tensor = (made(used[rows]) - answers[rows]).abs().square().mean() / scale
         return lost
 
     Run(made.parameters(), loss, plan, seed=seed).train(watch, "distilling")
     made.eval()
     with torch.no_grad():
-        error = (made(held) - held_answers).square().mean() / held_answers.var(correction=0).clamp(min=TINY)
+        scale = held_answers.var(correction=0).clamp(min=TINY_SINGLE)
+        error = (made(held) - held_answers).abs().square().mean() / scale
     return Distillation(made, float(error.sqrt()))

@@ -57,7 +57,8 @@ def best_response_gap(
     check_count("steps", steps)
     if not batches:
         raise ArgumentError("batches", expected="at least one", got="none")
-    best = [_answer(players, objective, batches, steps, mover) for mover in (0, 1)]
+    with torch.random.fork_rng(devices=[]):  # a look at the game, after which it is played as without it
+        best = [_answer(players, objective, batches, steps, mover) for mover in (0, 1)]
     return Gap(best[0][0], best[1][1], best[0][1])
 
 

@@ -19,11 +19,13 @@ def scalar(value: Any) -> Tensor:
     """The value of an objective.
 
     Raises:
-        ArgumentError: If it is not one number in a tensor that depends on a parameter.
+        ArgumentError: If it is not one real number in a tensor that depends on a parameter.
     """
     if not isinstance(value, Tensor) or value.numel() != 1:
         got = f"shape {tuple(value.shape)}" if isinstance(value, Tensor) else type(value).__name__
         raise ArgumentError("objective", expected="a function that gives one number in a tensor", got=got)
+    if value.is_complex():
+        raise ArgumentError("objective", expected="a real number, which can go down or up", got=str(value.dtype))
     if not value.requires_grad:
         raise ArgumentError("objective", expected="a number that depends on the players", got="a constant")
     return value if value.ndim == 0 else value.reshape(())

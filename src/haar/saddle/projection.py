@@ -71,11 +71,11 @@ class Ball(Projection):
                 self._centre = [c.to(q) for c, q in zip(self._centre, parameters, strict=True)]
                 break
         steps = torch._foreach_sub(list(parameters), self._centre)  # noqa: SLF001 (one kernel for all)
-        norm = float(torch.stack([step.double().square().sum() for step in steps]).sum().sqrt())
+        norm = float(torch.stack([step.abs().double().square().sum() for step in steps]).sum().sqrt())
         if norm <= self.radius:
             return
         # Inside by what rounding of the sums may add, or it would leave them outside.
-        largest = torch.stack([centre.double().norm() for centre in self._centre]).norm()
+        largest = torch.stack([centre.abs().double().norm() for centre in self._centre]).norm()
         room = 4 * torch.finfo(steps[0].dtype).eps * (float(largest) + self.radius)
         shrink = max(self.radius - room, 0.0) / norm
         for p, centre, step in zip(parameters, self._centre, steps, strict=True):

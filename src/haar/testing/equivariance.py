@@ -13,8 +13,9 @@ from torch import Tensor
 from haar.actions import Symmetry
 from haar.average.weighted import Given
 from haar.containers import tensors_of
-from haar.errors import ArgumentError, NotEquivariantError, check_count
-from haar.probing import defect, some_elements, tolerance_of
+from haar.errors import ArgumentError, NotEquivariantError, check_count, check_rate
+from haar.probing import defect, drawn_like, some_elements, tolerance_of
+from haar.probing.defect import coarsest
 from haar.probing.manners import check_call
 from haar.seeding import Seed
 
@@ -69,20 +70,26 @@ def equivariance_error(
         True
     """
     check_call(model, symmetry)
-    chosen = _elements(symmetry, elements, seed)
+    return _measured(model, symmetry, inputs, _elements(symmetry, elements, seed))[0]
+
+
+def _measured(
+    model: Callable[..., Any], symmetry: Symmetry, inputs: tuple[Any, ...], chosen: Tensor
+) -> tuple[Equivariance, float]:
+    """The error, and the coarsest rounding among the outputs."""
     found = defect(model, symmetry, inputs, chosen)
     element, output = found.place
     name = symmetry.group.describe(chosen[element])
     if math.isnan(found.worst):  # NaN compares with nothing
         raise ArgumentError("inputs", expected="finite outputs", got=f"NaN for g = {name}")
-    return Equivariance(name, float(found.absolute[element, output]), found.worst, len(chosen))
+    return Equivariance(name, float(found.absolute[element, output]), found.worst, len(chosen)), found.eps
 
 
 def assert_equivariant(
     model: Callable[..., Any],
     symmetry: Symmetry,
     *inputs: Any,
-    tolerance: float | None = None,
+    tolerance: float | int | None = None,
     elements: Tensor | int | None = None,
     seed: Seed = 0,
 ) -> None:
@@ -92,13 +99,15 @@ def assert_equivariant(
         model: Any module or callable.
         symmetry: How the group acts on its inputs and outputs.
         inputs: One batch of real-looking inputs; random ones in float64 are best.
-        tolerance: Largest relative error; by default 1e-10 in float64, 1e-4 in float32, 1e-1 in half precision;
-            complex numbers as their real parts.
+        tolerance: Largest relative error; by default 1e-10 in float64, 1e-4 in float32, 1e-1 in half precision, the
+            coarsest of inputs and outputs; complex numbers as their real parts.
         elements: Which group elements are tried, see `equivariance_error`.
         seed: Seed of the random elements.
 
     Raises:
         NotEquivariantError: Naming the worst element and the error.
+        ArgumentError: If the tolerance is negative or no number; or if no element moves these inputs, though it moves
+            others (zeros, constant fields): that f(g x) = f(x) then says nothing of f.
 
     Example:
         >>> from haar.groups import dihedral
@@ -110,13 +119,23 @@ def assert_equivariant(
         ...
         haar.errors.NotEquivariantError: f(g x) differs from g f(x) for g = ...
     """
-    allowed = _default_tolerance(inputs) if tolerance is None else tolerance
-    found = equivariance_error(model, symmetry, *inputs, elements=elements, seed=seed)
+    check_call(model, symmetry)
+    check_rate("tolerance", tolerance, zero=True)
+    chosen = _elements(symmetry, elements, seed)
+    found, eps = _measured(model, symmetry, inputs, chosen)
+    allowed = tolerance_of(max(eps, coarsest(tensors_of(inputs)))) if tolerance is None else tolerance
     if found.relative > allowed:
         raise NotEquivariantError(
             f"f(g x) differs from g f(x) for g = {found.element} of {symmetry.group.name} by {found.absolute:.3g}, "
             f"relative {found.relative:.3g} (allowed {allowed:.1g}, {found.elements} elements); "
             "haar.audit says where it breaks"
+        )
+    if not _any_moves(symmetry, inputs, chosen) and _any_moves(symmetry, drawn_like(inputs), chosen):
+        raise ArgumentError(
+            "inputs",
+            expected="some that the group moves: f(g x) = f(x) of others says nothing of f",
+            got=f"a batch that {len(chosen)} elements leave as it is",
+            way_out="give random numbers, such as torch.randn",
         )
 
 
@@ -132,6 +151,8 @@ def _elements(symmetry: Symmetry, elements: Tensor | int | None, seed: Seed) -> 
     return some_elements(group, every=0, drawn=elements, seed=seed)
 
 
-def _default_tolerance(inputs: tuple[Any, ...]) -> float:
-    kinds = [leaf.dtype for leaf in tensors_of(inputs) if leaf.is_floating_point() or leaf.is_complex()]
-    return tolerance_of(max((torch.finfo(kind).eps for kind in kinds), default=0.0))
+def _any_moves(symmetry: Symmetry, inputs: tuple[Any, ...], elements: Tensor) -> bool:
+    """Whether some element changes some number of a batch."""
+    given = tensors_of(inputs)
+    moved = (tensors_of(symmetry.act_inputs(g, inputs)) for g in elements)
+    return any(x.shape != y.shape or not torch.equal(x, y) for one in moved for x, y in zip(one, given, strict=True))

@@ -55,5 +55,8 @@ def test_coarser_numbers_are_raised_and_finer_ones_refused(model, row):
         single(x.double())
     with pytest.raises(ArgumentError, match=r"x: expected float64 or coarser.* got complex128"):
         model(x.to(torch.complex128))
+    for half in (torch.float16, torch.bfloat16):
+        with pytest.raises(ArgumentError, match=r"model: expected parameters in float32 or float64.* got b?float16"):
+            copy.deepcopy(model).to(half)(x.to(half))
     with pytest.raises(ShapeError, match=r"x: expected \(batch, .*\), got"):
         model(x.double()[None])

@@ -20,7 +20,7 @@ def given(x: Tensor, module: nn.Module, row: Sequence[int]) -> Tensor:
 
     Raises:
         ShapeError: If samples have another shape.
-        ArgumentError: If numbers are complex, or finer than the parameters.
+        ArgumentError: If numbers are complex, or finer than the parameters; if parameters are in half precision.
 
     Example:
         >>> given(torch.ones(2, 3), nn.Linear(3, 1, dtype=torch.float64), (3,)).dtype
@@ -29,6 +29,13 @@ def given(x: Tensor, module: nn.Module, row: Sequence[int]) -> Tensor:
     if x.ndim != 1 + len(row) or tuple(x.shape[1:]) != tuple(row):
         raise ShapeError("x", expected=f"({', '.join(['batch', *map(str, row)])})", got=tuple(x.shape))
     own = next((parameter.dtype for parameter in module.parameters()), torch.float64)
+    if own.itemsize < 4:
+        raise ArgumentError(
+            "model",
+            expected="parameters in float32 or float64: there are no states of qubits in half precision",
+            got=str(own).removeprefix("torch."),
+            way_out="convert it with .float()",
+        )
     if x.dtype == own:
         return x
     if x.is_complex() or torch.promote_types(x.dtype, own) != own:

@@ -19,7 +19,7 @@ from haar.errors import ArgumentError
 from haar.groups import FiniteGroup, Subgroup
 from haar.probing import transformed, undisturbed
 from haar.relax.wrapping.homotopy import Homotopy, copied
-from haar.relax.wrapping.precision import fitting_precision
+from haar.relax.wrapping.precision import fitting_precision, one_beside
 from haar.relax.wrapping.prepared_moves import PreparedMoves
 from haar.relax.wrapping.verification import measured_error, verify
 from haar.relax.wrapping.whole_module import WholeModule
@@ -55,9 +55,8 @@ class FunctionHomotopy(WholeModule):
         self._action, self._elements, self._members = symmetry, elements, tuple(members)
         self._fixed = None
         self._asked: dict[Any, tuple[int, bool]] = {}
-        like = next((p for p in module.parameters() if p.is_floating_point()), torch.zeros(()))
         steps = len(members)
-        self.gamma = nn.Parameter(torch.ones((steps,) if steps > 1 else (), dtype=like.dtype, device=like.device))
+        self.gamma = one_beside(module, (steps,) if steps > 1 else ())
         self.register_buffer("ratio", torch.zeros_like(self.gamma))
         sides = [action_leaves(side) for side in (symmetry.inputs, symmetry.outputs)]
         few = elements if len(elements) <= _AT_ONCE else elements[:0]
@@ -164,7 +163,7 @@ class FunctionHomotopy(WholeModule):
         calls, joins = self._asked.get(kind, (0, False))
         calls += 1
         if not calls & (calls - 1):
-            averaged = Averaged(self.module, self._action, Given(self._elements), micro_batch="auto", check=False)
+            averaged = Averaged(self.module, self._action, Given(self._elements), check=False)
             with undisturbed(self.module), torch.no_grad():
                 joins = averaged.eval().decide(*args) > 1
         self._asked[kind] = (calls, joins)

@@ -105,14 +105,15 @@ class HomotopyLayer(Gamma):
         lead = twin._lead()  # noqa: SLF001 (its own class)
         groups = len(twin._spaces(lead))  # noqa: SLF001 (its own class)
         like = getattr(plain, lead)
-        twin.gamma = nn.Parameter(like.new_ones((groups,) if groups > 1 else ()))
+        real = like.dtype.to_real()  # a homotopy has a real parameter, whatever the weights are
+        twin.gamma = nn.Parameter(like.new_ones((groups,) if groups > 1 else (), dtype=real))
         steps = twin._increments(lead, like)  # noqa: SLF001 (its own class)
         increments = torch.stack([doubled(part.detach()).abs().square().sum() for part in steps])
         share = (
             increments / increments.sum() if float(increments.sum()) > 0 else torch.full_like(increments, 1 / groups)
         )
-        twin.register_buffer("share", share.to(like) if groups > 1 else None)
-        twin.register_buffer("kappa", like.new_ones(()))
+        twin.register_buffer("share", share.to(like.device, real) if groups > 1 else None)
+        twin.register_buffer("kappa", like.new_ones((), dtype=real))
         if lead in cls.scaled:
             twin._start(lead, kappa=kappa, generator=generator)  # noqa: SLF001 (its own class)
         return twin
@@ -333,7 +334,9 @@ class HomotopyLayer(Gamma):
                 self.kappa.copy_(ratio if order is None else ratio.clamp(max=order**0.5))
             if self.mode == "branches":
                 bound = value.abs().max()
-                fresh = torch.rand(value.shape, generator=generator, dtype=torch.float64) * 2 - 1
+                parts = (*value.shape, 2) if value.is_complex() else value.shape
+                fresh = torch.rand(parts, generator=generator, dtype=torch.float64) * 2 - 1
+                fresh = torch.view_as_complex(fresh) if value.is_complex() else fresh
                 self.free = nn.Parameter((fresh * bound).to(value))
                 if kappa and bool(ratio.isfinite()):
                     value.mul_(ratio)

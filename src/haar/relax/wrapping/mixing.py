@@ -27,7 +27,7 @@ def mixed(
         gamma: The homotopy parameter, of shape ``()``.
         kappas: Factor kappa of every parameter, or None.
     """
-    if not transformed():
+    if not (transformed() or _complex(values)):
         out: tuple[Tensor, ...] = _Mixed.apply(gamma, tuple(means), tuple(kappas), *values)
         return out
     constant = gamma.detach()
@@ -56,6 +56,8 @@ def mixed_linear(
         kappas: Factor of every one, or None.
         kept: The layer's mixture of the last pass.
     """
+    if _complex((x, *values)):
+        return torch.nn.functional.linear(x, *mixed(values, means, gamma, kappas))
     out: Tensor = _MixedLinear.apply(x, gamma, tuple(means), tuple(kappas), kept, *values)
     return out
 
@@ -70,12 +72,17 @@ def branched(equivariant: Tensor, free: Tensor, mean: OrbitMean, gamma: Tensor, 
         gamma: The homotopy parameter, of shape ``()``.
         kappa: Factor on the free branch.
     """
-    if not transformed():
+    if not (transformed() or _complex((equivariant, free))):
         out: Tensor = _Branched.apply(equivariant, free, gamma, kappa, mean)
         return out
     own, beside = mean(equivariant), free - mean(free)
     made: Tensor = own + (gamma * (kappa * own.detach().norm() / _length(beside))) * beside
     return made
+
+
+def _complex(values: Sequence[Tensor]) -> bool:
+    """Whether there are complex numbers, whose gradients are not those that are written out here for real ones."""
+    return any(value.is_complex() for value in values)
 
 
 def _length(value: Tensor) -> Tensor:

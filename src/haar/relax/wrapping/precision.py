@@ -106,3 +106,10 @@ def dtype_of(module: nn.Module) -> torch.dtype:
     if not kinds:
         return torch.get_default_dtype()
     return next((kind for kind in kinds if kind.is_floating_point), kinds[0].to_real())
+
+
+def one_beside(module: nn.Module, shape: tuple[int, ...] = ()) -> nn.Parameter:
+    """A gamma of 1 in the precision of a module's first parameter and where it is: real, also beside complex ones."""
+    numbers = (p for p in module.parameters() if p.is_floating_point() or p.is_complex())
+    like = next(numbers, torch.zeros(()))
+    return nn.Parameter(torch.ones(shape, dtype=like.dtype.to_real(), device=like.device))

@@ -13,7 +13,7 @@ from haar.actions import Symmetry
 from haar.errors import ArgumentError, NotEquivariantError
 from haar.probing import check_finite, disturbed, transformed
 from haar.relax.wrapping.homotopy import Homotopy
-from haar.relax.wrapping.precision import fitting_precision
+from haar.relax.wrapping.precision import fitting_precision, one_beside
 from haar.relax.wrapping.verification import measured_error
 from haar.relax.wrapping.whole_module import WholeModule
 
@@ -46,9 +46,8 @@ class SideBranch(WholeModule):
     def __init__(self, branch: nn.Module) -> None:
         super().__init__()
         self.branch = branch
-        like = next((p for p in branch.parameters() if p.is_floating_point()), torch.zeros(()))
-        self.gamma = nn.Parameter(torch.ones((), dtype=like.dtype, device=like.device))
-        self.register_buffer("ratio", torch.zeros((), dtype=like.dtype, device=like.device))
+        self.gamma = one_beside(branch)
+        self.register_buffer("ratio", torch.zeros_like(self.gamma))
         self._fixed = None
 
     def forward(self, x: Float[Tensor, "..."], *args: Any) -> Float[Tensor, "..."]:

@@ -90,7 +90,7 @@ def _defects(measures: Measures) -> Figure:
         label: [[max(m["planted"][name][key], floor) for m in measures] for name in names]
         for label, key in (("third direction", "defect"), ("fourth direction", "next"))
     }
-    draw_bars(axes, names, series, [AVERAGED, BASE], bottom=0.0)
+    draw_bars(axes, names, series, [AVERAGED, BASE])
     log_scale(axes)
     share_legend(figure, [axes])
     return figure

@@ -217,7 +217,7 @@ def draw_sizes(measures: Measures) -> Figure:
         draw_curves(place, ticks, curves, colours, spread="quartiles")
         log_scale(place)
         mark_sizes(place, ticks)
-    share_legend(figure, list(places), columns=4)
+    share_legend(figure, list(places))
     return figure
 
 
