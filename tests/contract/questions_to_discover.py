@@ -42,7 +42,14 @@ def found(one: Any) -> Any:
         "trivial": [[t.kind, t.count, bare(t.told), t.stops] for t in one.trivial],
         "steps": [_step(step) for step in one.staircase],
         "gates": [
-            [g["count"], g["failed"], near(g["defect"]), near(g["beyond"]), g["finite"] is None, near(g["closure"])]
+            [
+                g["count"],
+                g["failed"],
+                near(g["defect"]),
+                near(g["beyond"]),
+                g["finite"] is None,
+                None if g["failed"] else near(g["closure"]),
+            ]
             for g in told["gates"]
         ],
         "spectrum": None

@@ -17,7 +17,7 @@ from recorded import told
 from torch.utils import _pytree as pytree
 
 KEPT = Path(__file__).parent / "answers.json"
-ROOMS = ("groups", "representations", "intertwiners", "actions", "discover", "probing")
+ROOMS = ("groups", "representations", "intertwiners", "actions", "discover", "discover_parts", "probing")
 ASKED = {
     f"{room} {place}": ask
     for room in ROOMS
