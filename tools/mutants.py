@@ -310,8 +310,8 @@ def dies(mutant: Mutant, copy: Path, trials: Trials) -> bool:
 
 # Rules that are read off the text of all files.
 SHAPE = ["tests/test_idle.py", "tests/test_shape.py", "tests/contract/test_thresholds.py"]
-# What is promised of every room alike: recorded numbers and signatures.
-CONTRACT = ["tests/contract/test_numbers.py", "tests/contract/test_signatures.py"]
+# What is promised of every room alike: recorded answers, numbers and signatures.
+CONTRACT = [f"tests/contract/test_{name}.py" for name in ("answers", "numbers", "signatures")]
 
 
 def room_tests(room: str, copy: Path) -> list[str]:
