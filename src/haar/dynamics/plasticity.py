@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from haar.dynamics.meter import Meter, Reading
 from haar.dynamics.spectrum import dormant_ratio, effective_rank, stable_rank
-from haar.errors import ArgumentError
+from haar.errors import ArgumentError, check_rate
 from haar.probing import undisturbed
 
 _NO_UNITS = (nn.MultiheadAttention, nn.Softmax, nn.LogSoftmax, nn.Softmin, nn.Softmax2d)
@@ -31,7 +31,7 @@ class Plasticity(Meter):
         tau: How small a dormant unit is, as a share of the mean.
 
     Raises:
-        ArgumentError: If a name is unknown, or there is nothing to read.
+        ArgumentError: If a name is unknown, there is nothing to read, or tau is negative.
 
     Source:
         arXiv 2510.12096, its plasticity measures; definitions in `haar.dynamics.spectrum`.
@@ -45,6 +45,7 @@ class Plasticity(Meter):
 
     def __init__(self, model: nn.Module, layers: Sequence[str] = (), *, tau: float | int = 0.1) -> None:
         super().__init__()
+        check_rate("tau", tau, zero=True)
         self.model, self.tau = model, tau
         modules = dict(model.named_modules())
         unknown = [name for name in layers if name not in modules]

@@ -7,7 +7,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.linalg import svdvals
 
-from haar.errors import ArgumentError
+from haar.errors import ArgumentError, check_rate
 
 Features = Float[Tensor, "samples units"]
 
@@ -20,7 +20,7 @@ def dormant_ratio(features: Features, *, tau: float | int = 0.1) -> float:
         tau: How small is dormant.
 
     Raises:
-        ArgumentError: If there is no sample or no unit.
+        ArgumentError: If there is no sample or no unit, or tau is negative.
 
     Source:
         Sokar et al., The dormant neuron phenomenon in deep reinforcement learning, 2023, definition 3.1.
@@ -30,6 +30,7 @@ def dormant_ratio(features: Features, *, tau: float | int = 0.1) -> float:
         0.25
     """
     _check(features)
+    check_rate("tau", tau, zero=True)
     sizes = features.detach().abs().double().mean(0)
     return float((sizes <= tau * sizes.mean()).double().mean())
 
