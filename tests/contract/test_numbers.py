@@ -18,8 +18,10 @@ import contract_actions
 import numpy as np
 import pytest
 import torch
+from contract_edges import EDGED, answer, cases
 from contract_modules import EXAMPLES, F64
 from contract_numbers import CALLS, OPTIONS
+from contract_rooms import ROOMS
 from contract_verbs import VERBS
 from torch import Tensor, nn
 from torch.utils import _pytree as pytree
@@ -30,7 +32,7 @@ FOUND: dict[str, object] = {}
 FREE = {"Bilinear", "TensorSquare"}
 #: Called for as long as a time lasts.
 TIMED = {"moments_within"}
-ASKED = {name: one for name, one in (VERBS | CALLS).items() if name not in TIMED}
+ASKED = {name: one for name, one in (VERBS | CALLS | ROOMS).items() if name not in TIMED}
 # What is drawn in single precision rounds by the make of the processor.
 TOLERANCE = {"rel": 1e-4, "abs": 1e-6}
 
@@ -149,6 +151,23 @@ def test_what_a_verb_gives(name):
     compared(f"verb {name}", found)
 
 
+def short(value):
+    """A result as one number that hangs on all of its numbers, words and truths; a refusal in its words."""
+    if isinstance(value, str) and value.startswith("refused"):
+        return value
+    leaves = pytree.tree_leaves(value)
+    numbers = [float(one) if isinstance(one, (bool, int, float)) else float(len(str(one))) for one in leaves]
+    return rounded(sum(math.cos(k) * math.asinh(one) for k, one in enumerate(numbers, 1)))
+
+
+@pytest.mark.usefixtures("unchecked_annotations")
+@pytest.mark.parametrize("name", EDGED)
+def test_what_the_edges_of_options_give(name):
+    call, given = EDGED[name]
+    found = {case: answer(call, options, told) for case, options in cases(call, given)}
+    compared(f"edges of {name}", {case: short(one) for case, one in found.items()})
+
+
 @pytest.mark.parametrize("name", contract_actions.EXAMPLES)
 def test_what_an_action_gives(name):
     action, x = contract_actions.EXAMPLES[name].make(), contract_actions.EXAMPLES[name].tensor()
@@ -159,7 +178,7 @@ def test_what_an_action_gives(name):
 
 def test_everything_recorded_is_still_asked():
     names = [f"module {name}" for name in EXAMPLES | OPTIONS] + [f"verb {name}" for name in ASKED]
-    names += [f"action {name}" for name in contract_actions.EXAMPLES]
+    names += [f"action {name}" for name in contract_actions.EXAMPLES] + [f"edges of {name}" for name in EDGED]
     if not KEPT.is_file() and len(FOUND) == len(names):
         lines = [f"{json.dumps(name)}: {json.dumps(found)}" for name, found in sorted(FOUND.items())]
         KEPT.write_text("{\n" + ",\n".join(lines) + "\n}\n", encoding="utf-8")

@@ -23,7 +23,7 @@ from haar.audit.measure import OrbitMeter, audited_elements
 from haar.audit.origin import origin
 from haar.audit.recommendation import Recommendation, recommend
 from haar.audit.sections import audit_sections, beside, draw_defects
-from haar.audit.sharded import read_sharded
+from haar.audit.sharded import check_shard, read_sharded
 from haar.audit.share import Share, ShareReader
 from haar.audit.source import Source
 from haar.audit.sums import OrbitSums
@@ -210,6 +210,7 @@ class Audit(Report):
             shard: See there.
             kept: See there.
         """
+        check_shard(shard)
         with ranks_of(fabric) as ranks:
             if ranks is not None:
                 source = Source(data, self.model, self.symmetry, batch_size, clusters, max_samples)

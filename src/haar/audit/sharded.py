@@ -20,6 +20,19 @@ from haar.watch import Unwatched, Watch
 SHARDS = ("data", "elements")
 
 
+def check_shard(shard: str) -> None:
+    """Refuse what processes cannot divide.
+
+    Raises:
+        ArgumentError: If the word is not known.
+
+    Example:
+        >>> check_shard("elements")
+    """
+    if shard not in SHARDS:
+        raise ArgumentError("shard", expected=f"one of {', '.join(SHARDS)}", got=repr(shard))
+
+
 def read_sharded(
     reader: ShareReader,
     source: Source,
@@ -47,8 +60,6 @@ def read_sharded(
         ArgumentError: If there are more processes than samples or elements, or processes were told different things.
         LostRankError: If another process fails or is lost.
     """
-    if shard not in SHARDS:
-        raise ArgumentError("shard", expected=f"one of {', '.join(SHARDS)}", got=repr(shard))
     count = source.count()
     first = next(source.read(Section(0, 0, 1)))
     cut = 1 if shard == "elements" else -(-ranks.world // count)

@@ -37,7 +37,7 @@ class BatchSignal(Meter):
         elements: Of the symmetry: the whole group up to this order, else so many random ones.
 
     Raises:
-        ArgumentError: If there are fewer than 2 parts, or no parameter is trained.
+        ArgumentError: If there are fewer than 2 parts, no element, or no parameter is trained.
 
     Source:
         Toscano, Wang, Karniadakis, arXiv 2412.16738, section on learning dynamics; orbits are our own addition.
@@ -61,6 +61,7 @@ class BatchSignal(Meter):
     ) -> None:
         super().__init__()
         check_count("parts", parts, least=2)
+        check_count("elements", elements)
         self.model, self.loss, self.parts, self.symmetry = model, loss, parts, symmetry
         self._trained()
         self._elements: list[Tensor] = [] if symmetry is None else list(all_or_drawn(symmetry.group, elements))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from haar.errors import ArgumentError
+from haar.errors import ArgumentError, check_rate
 
 #: Time constants in a run: variables have settled after a third of it (exp(-5)).
 _TIME_CONSTANTS = 15
@@ -40,9 +40,13 @@ def critical_rates(steps: int, augmentation: float | int) -> tuple[float, float]
     Returns:
         a and b.
 
+    Raises:
+        ArgumentError: If the factor is not positive.
+
     Example:
         >>> critical_rates(1500, 1.0)
         (0.02, 0.005)
     """
+    check_rate("augmentation", augmentation)
     r, c = _TIME_CONSTANTS / max(steps, 1), float(augmentation)
     return 2 * r / c, r * c / 2

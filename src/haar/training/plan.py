@@ -142,6 +142,8 @@ class Epochs:
     """
 
     def __init__(self, samples: int, batch_size: int, *, seed: int) -> None:
+        check_count("samples", samples)
+        check_count("batch_size", batch_size)
         self.samples, self.batch_size, self.seed = samples, min(batch_size, samples), seed
         self._shuffled, self._order = (0, 0, -1), torch.arange(0)
 

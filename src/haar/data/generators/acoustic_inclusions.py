@@ -17,7 +17,7 @@ from haar.data.generators.generator import Generator, Metadata, check_range
 from haar.data.solvers.acoustics import Acoustics
 from haar.data.well.axis import Axis
 from haar.data.well.boundary import BoundaryType
-from haar.errors import ArgumentError
+from haar.errors import ArgumentError, check_rate
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,7 +33,7 @@ class Medium:
         variation: Standard deviation of the logarithms of density and speed of sound outside the discs.
 
     Raises:
-        ArgumentError: If a range is empty.
+        ArgumentError: If a range is empty, the edge has no width, or the variation is negative.
     """
 
     inclusions: tuple[int, int] = (2, 8)
@@ -46,6 +46,8 @@ class Medium:
     def __post_init__(self) -> None:
         for name in ("inclusions", "radius", "density_factor", "speed_factor"):
             check_range(name, getattr(self, name))
+        check_rate("edge", self.edge)
+        check_rate("variation", self.variation, zero=True)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,7 +107,7 @@ class AcousticInclusionsGenerator(Generator):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not all(0 < length < math.inf for length in self.lengths):
+        if len(self.lengths) != 2 or not all(0 < length < math.inf for length in self.lengths):
             raise ArgumentError("lengths", expected="two positive lengths", got=self.lengths)
         if not 0 <= self.sponge <= 0.5:
             raise ArgumentError("sponge", expected="a part of the domain, 0 to 0.5", got=self.sponge)

@@ -26,9 +26,8 @@ def check_range(name: str, bounds: tuple[float | int, float | int]) -> None:
     Raises:
         ArgumentError: Naming them.
     """
-    low, high = bounds
-    if not 0 < low <= high:
-        raise ArgumentError(name, expected="0 < least <= greatest", got=(low, high))
+    if len(bounds) != 2 or not 0 < bounds[0] <= bounds[1]:
+        raise ArgumentError(name, expected="0 < least <= greatest", got=bounds)
 
 
 @dataclass(frozen=True)

@@ -58,6 +58,8 @@ class RayleighBenardGenerator(Generator):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if len(self.lengths) != 2:
+            raise ArgumentError("lengths", expected="two positive numbers", got=self.lengths)
         if not 0 < self.amplitude < math.inf:
             raise ArgumentError("amplitude", expected="a positive number", got=self.amplitude)
         if self.waves < 1:

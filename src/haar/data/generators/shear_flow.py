@@ -13,7 +13,7 @@ from torch import Tensor
 from haar.data.generators.flow import FlowGenerator
 from haar.data.generators.generator import check_range
 from haar.data.solvers.calculus import curl, velocity_of
-from haar.errors import ArgumentError
+from haar.errors import ArgumentError, check_rate
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,6 +57,7 @@ class ShearFlowGenerator(FlowGenerator):
         super().__post_init__()
         check_range("width", self.width)
         check_range("amplitude", self.amplitude)
+        check_rate("bell", self.bell)
         if self.waves < 1:
             raise ArgumentError("waves", expected="at least 1", got=self.waves)
 

@@ -12,6 +12,7 @@ from torch import Tensor
 from haar.data.generators.flow import FlowGenerator
 from haar.data.generators.random_fields import random_field
 from haar.data.solvers.calculus import velocity_of
+from haar.errors import check_rate
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,6 +27,9 @@ class TurbulenceGenerator(FlowGenerator):
         peak: Wave number of the peak of the energy spectrum.
         tracer_scale: Wave number beyond which the tracer's spectrum falls off.
 
+    Raises:
+        ArgumentError: If one of them is negative, or a wave number is 0.
+
     Example:
         >>> data = TurbulenceGenerator(resolution=(16, 16), n_trajectories=1, n_steps=2, save_every=2, peak=2.0)
         >>> {name: tuple(values.shape) for name, values in next(data.batches()).items()}
@@ -38,6 +42,12 @@ class TurbulenceGenerator(FlowGenerator):
     speed: float = 0.7
     peak: float = 5.0
     tracer_scale: float = 3.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_rate("speed", self.speed, zero=True)
+        check_rate("peak", self.peak)
+        check_rate("tracer_scale", self.tracer_scale)
 
     def draw(self, random: torch.Generator) -> tuple[Float[Tensor, "x y 2"], Float[Tensor, "x y"]]:
         """An isotropic velocity of the given spectrum and speed, and a large-scale tracer of root mean square 1."""

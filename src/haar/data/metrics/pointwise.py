@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float64, Real
 from torch import Tensor
 
-from haar.errors import ArgumentError, ShapeError
+from haar.errors import ArgumentError, ShapeError, check_rate
 
 EPSILON = 1e-7
 NEAR_CONSTANT = 1e-5
@@ -154,10 +154,11 @@ def near_constant(truth: Real[Tensor, "*shape"], *, dim: int, below: float = NEA
 
     Raises:
         ShapeError: If there is no channel axis.
-        ArgumentError: If space has a single point, or the truth is not finite.
+        ArgumentError: If space has a single point, the truth is not finite, or the bound is negative.
 
     Example:
         >>> near_constant(torch.tensor([[[1.0, 1.0], [0.0, 1.0]]]), dim=1)
         tensor(0.5000, dtype=torch.float64)
     """
+    check_rate("below", below, zero=True)
     return (SpaceMoments.of(truth, truth, dim).variance < below).double().mean()

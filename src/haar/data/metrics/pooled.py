@@ -7,7 +7,7 @@ from jaxtyping import Float64, Real
 from torch import Tensor
 
 from haar.data.metrics.pointwise import NEAR_CONSTANT, SpaceMoments
-from haar.errors import ArgumentError, ShapeError
+from haar.errors import ArgumentError, ShapeError, check_rate
 
 
 def pooled_errors(
@@ -31,13 +31,14 @@ def pooled_errors(
 
     Raises:
         ShapeError: If the shapes differ, or there is no axis of units before the channels.
-        ArgumentError: If every channel is nearly constant, or the truth is not finite.
+        ArgumentError: If every channel is nearly constant, the truth is not finite, or the bound is negative.
 
     Example:
         >>> truth = torch.tensor([[[0.0, 2.0, 0.0, 2.0]], [[1.0, 1.0, 1.0, 1.0]]])
         >>> [round(x, 4) for x in pooled_errors(truth + 1, truth, dim=1).tolist()]
         [1.2247, 1.2247]
     """
+    check_rate("below", below, zero=True)
     moments = SpaceMoments.of(prediction, truth, dim)
     if moments.variance.ndim < 2:
         raise ShapeError("truth", expected="(unit, ..., channel, *space)", got=tuple(truth.shape))

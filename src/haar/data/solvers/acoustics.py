@@ -7,6 +7,8 @@ velocity), an absorbing sponge ``s(y)`` at both ends of y. Source of the scheme:
 
 from __future__ import annotations
 
+import math
+
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -62,6 +64,8 @@ class Acoustics:
         if not (bool((density > 0).all()) and bool((speed_of_sound > 0).all())):
             raise ArgumentError("density, speed_of_sound", expected="positive everywhere", got="values <= 0 or NaN")
         check_given(density=density, speed_of_sound=speed_of_sound)
+        if len(spacing) != 2 or not all(0 < step < math.inf for step in spacing):
+            raise ArgumentError("spacing", expected="two positive numbers", got=spacing)
         if not time_step > 0:
             raise ArgumentError("time_step", expected="a positive number", got=time_step)
         cells = density.shape[2]

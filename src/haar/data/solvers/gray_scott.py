@@ -53,7 +53,7 @@ class GrayScott:
         time_step: float = 1.0,
         order: int = 2,
     ) -> None:
-        if not all(0 <= number < math.inf for number in diffusion):
+        if len(diffusion) != 2 or not all(0 <= number < math.inf for number in diffusion):
             raise ArgumentError("diffusion", expected="two numbers that are not negative", got=diffusion)
         self.grid = grid
         rates = (torch.as_tensor(rate, dtype=grid.dtype, device=grid.device).reshape(-1, 1, 1) for rate in (feed, kill))

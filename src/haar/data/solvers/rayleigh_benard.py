@@ -64,13 +64,12 @@ class RayleighBenard:
         dtype: torch.dtype = torch.float64,
         device: torch.device | str = "cpu",
     ) -> None:
-        numbers = {"rayleigh": rayleigh, "prandtl": prandtl, "time_step": time_step, "lengths": lengths[0]}
-        for name, value in numbers.items():
+        for name, value in {"rayleigh": rayleigh, "prandtl": prandtl, "time_step": time_step}.items():
             if not 0 < value < math.inf:
                 raise ArgumentError(name, expected="a positive number", got=value)
-        if not 0 < lengths[1] < math.inf:
-            raise ArgumentError("lengths", expected="a positive number", got=lengths[1])
-        if min(shape) < 4:
+        if len(lengths) != 2 or not all(0 < length < math.inf for length in lengths):
+            raise ArgumentError("lengths", expected="two positive numbers", got=lengths)
+        if len(shape) != 2 or min(shape) < 4:
             raise ArgumentError("shape", expected="at least 4 points along x and y", got=shape)
         self.shape, self.lengths, self.time_step = shape, lengths, time_step
         self.viscosity, self.diffusivity = math.sqrt(prandtl / rayleigh), 1 / math.sqrt(rayleigh * prandtl)

@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Float
 
 from haar.data.well.boundary import BoundaryType
-from haar.errors import ArgumentError
+from haar.errors import ArgumentError, check_count
 
 CENTRINGS = ("cell", "node", "periodic-node", "chebyshev", "unknown")
 _OPEN = (BoundaryType.OPEN, BoundaryType.OPEN)
@@ -70,11 +70,13 @@ class Axis:
         boundary: str | tuple[str, str] = "PERIODIC",
     ) -> Axis:
         """Cell centres start + (i + 1/2) length/size."""
+        check_count("size", size)
         return cls(name, start + (np.arange(size) + 0.5) * (length / size), _ends(boundary), "cell")
 
     @classmethod
     def periodic_nodes(cls, name: str, size: int, *, length: float, start: float = 0.0) -> Axis:
         """Nodes start + i length/size of a periodic axis; the end is not stored again."""
+        check_count("size", size)
         return cls(name, start + np.arange(size) * (length / size), _ends("PERIODIC"), "periodic-node")
 
     @classmethod
@@ -82,6 +84,7 @@ class Axis:
         cls, name: str, size: int, *, length: float, start: float = 0.0, boundary: str | tuple[str, str] = "WALL"
     ) -> Axis:
         """Nodes with both ends stored: start + i length/(size - 1)."""
+        check_count("size", size)
         return cls(name, start + np.linspace(0.0, length, size), _ends(boundary), "node")
 
     @classmethod
@@ -89,6 +92,7 @@ class Axis:
         cls, name: str, size: int, *, length: float, start: float = 0.0, boundary: str | tuple[str, str] = "WALL"
     ) -> Axis:
         """The roots of the Chebyshev polynomial of degree `size`, from the lower end to the upper."""
+        check_count("size", size)
         roots = -np.cos(np.pi * (np.arange(size) + 0.5) / size)
         return cls(name, start + length * (roots + 1.0) / 2.0, _ends(boundary), "chebyshev")
 
