@@ -96,3 +96,13 @@ def test_weights_stand_beside_elements():
 def test_a_draw_is_no_frame():
     averaged = average(perceptron(), Symmetry(SO2, VECTOR, VECTOR), Sampled(4))
     assert len(list(averaged.terms(torch.ones(1, 2, dtype=DOUBLE)))) == 4
+
+
+@pytest.mark.parametrize("kind", [torch.float32, torch.complex64])
+def test_weights_are_taken_in_the_precision_of_the_output(kind):
+    vector = Vector(Defining(sign(1)))
+    halves = Frame(lambda x: (torch.tensor([[0], [1]]).expand(2, len(x)), torch.full((2, len(x)), 0.5, dtype=DOUBLE)))
+    averaged = average(lambda x: x + x.square(), Symmetry(sign(1), vector, vector), halves)
+    x = torch.tensor([[0.5], [2.0]], dtype=kind)
+    assert averaged(x).dtype == kind
+    assert torch.equal(averaged(x), x)  # the square is even

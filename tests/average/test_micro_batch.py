@@ -101,6 +101,32 @@ def test_the_loop_is_timed_as_often_as_its_first_pass_allows(choose, first, pass
     assert len([plan for plan, _ in clock.passes if plan == Plan(1)]) == 1 + passes + 2 * (passes > 1) + 1
 
 
+@pytest.mark.parametrize(("first", "tried"), [(1e-3, {1, 2, 3}), (0.5, {1, 2})])
+def test_sizes_that_lose_twice_end_the_search_and_long_ones_at_once(choose, first, tried):
+    _, clock = choose(lambda plan: first * plan.elements**1.5, n=48)  # 1, 2, 3, 6, 12, 24 and 48 could be tried
+    assert {plan.elements for plan, _ in clock.passes} == tried
+
+
+@pytest.mark.parametrize(("each", "finalists", "rounds"), [(1e-3, {48, 24, 12}, 5), (0.3, {48}, 1)])
+def test_the_fastest_run_the_whole_orbit_as_often_as_their_length_allows(choose, each, finalists, rounds):
+    plan, clock = choose(overhead(5 * each, each), n=48)
+    assert plan == Plan(48)
+    assert clock.passes.count((Plan(1), 47)) == rounds
+    assert {p.elements for p, first in clock.passes if first > 0 and p != Plan(1)} == finalists - {48}
+
+
+@pytest.mark.parametrize(("late", "chosen"), [("sffsf", 2), ("fssfs", 1)])
+def test_the_middle_one_of_five_rounds_counts(choose, late, chosen):
+    passes = []
+
+    def cost(plan):
+        passes.append(plan)
+        number = passes.count(Plan(2)) - 15  # two for its memory and twelve for its size are before the rounds
+        return 1e-3 * plan.elements if plan == Plan(1) or (number >= 0 and late[number] == "s") else 1e-3
+
+    assert choose(cost, n=2)[0] == Plan(chosen)
+
+
 def test_one_element_needs_no_choice(choose):
     plan, clock = choose(overhead(1e-3, 1e-3), n=1)
     assert plan == Plan(1)

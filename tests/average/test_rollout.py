@@ -178,6 +178,14 @@ def test_states_come_one_by_one():
     assert "mode 'step'" in repr(rollout)
 
 
+@pytest.mark.parametrize("mode", ["plain", "step", "trajectory"])
+def test_several_leading_axes_are_those_of_samples(mode):
+    model, x = Step(), torch.stack([start(), start(seed=2), start(seed=3)], 1)
+    many = Rollout(lambda x: model(x.flatten(0, 1)).unflatten(0, (-1, 3)), symmetry_of(), mode=mode)
+    found, expected = many(x, 2), Rollout(model, symmetry_of(), mode=mode)(x.flatten(0, 1), 2)
+    torch.testing.assert_close(found.transpose(1, 2).flatten(0, 1), expected, rtol=1e-12, atol=1e-12)
+
+
 def test_bad_options_are_refused():
     symmetry, model = symmetry_of(), Step()
     with pytest.raises(
