@@ -405,3 +405,13 @@ def test_a_looser_tolerance_cuts_the_series_earlier():
         propagate(graph, law, backend=Orbit(nodes, tolerance=t)).layers[1].evaluation.bound for t in (1e-2, 1e-12)
     ]
     assert bounds[0] > 1e3 * bounds[1]
+
+
+def test_statistics_that_are_no_numbers_are_named_and_masks_of_infinity_are_not():
+    model = nn.Sequential(nn.Linear(2, 3), nn.BatchNorm1d(3)).eval()
+    model.register_buffer("mask", torch.full((2, 2), -float("inf")))
+    law = Gaussian([0.1, 0.2])
+    assert bool(propagate(model, law).mean.isfinite().all())
+    model[1].running_mean[1] = float("nan")
+    with pytest.raises(ArgumentError, match=r"model: expected statistics and .* that are numbers, got NaN in '1\.run"):
+        propagate(model, law)

@@ -88,3 +88,7 @@ def test_loaders_in_another_order_on_every_process_are_refused():
     divided = DataLoader(data, sampler=DistributedSampler(data, num_replicas=2, rank=0, shuffle=False))
     with pytest.raises(ArgumentError, match=r"DistributedSampler, which divides them itself and may repeat some; give"):
         section(divided, Section(0, 0, 1))
+
+
+def test_nothing_has_no_sections():
+    assert sections(0, 1) == sections(0, 100) == []

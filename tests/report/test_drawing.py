@@ -241,3 +241,29 @@ def test_a_legend_has_four_columns_at_most():
     draw_curves(panel, [1], {label: [1.0] for label in "abcde"})
     share_legend(figure, [panel])
     assert figure.legends[0]._ncols == 4
+
+
+@pytest.mark.parametrize("values", [[0.0, 0.0], [-1.0, 0.0], [math.nan, 0.0]])
+def test_what_is_nowhere_positive_is_drawn_on_plain_axes(values):
+    figure = new_figure()
+    axes = figure.add_subplot()
+    draw_bars(axes, ["a", "b"], {"defect": values})
+    log_scale(axes)
+    assert axes.get_yscale() == "linear"
+    assert png(figure)[1:4] == b"PNG"
+    other = new_figure().add_subplot()
+    draw_bars(other, ["a", "b"], {"defect": [0.0, 1e-9]})
+    log_scale(other)
+    assert other.get_yscale() == "log"
+
+
+def test_long_names_leave_room_for_the_panel():
+    figure = new_figure()
+    axes = figure.add_subplot()
+    names = ["first " + 300 * "a" + " end", 60 * "b"]
+    draw_bars(axes, names, {"c" * 500: [1.0, 2.0]})
+    share_legend(figure, [axes])
+    assert [label.get_text() for label in axes.get_xticklabels()] == [f"first {24 * 'a'}…{25 * 'a'} end", names[1]]
+    (legend,) = figure.legends
+    assert len(legend.get_texts()[0].get_text()) == 60
+    assert png(figure)[1:4] == b"PNG"  # a panel without room is a warning, and warnings are errors here

@@ -87,3 +87,14 @@ def test_a_failed_write_leaves_the_old_file(tmp_path):
 
 def test_a_file_is_indented_by_two_and_keeps_letters():
     assert dumps({"a": [1], "b": "größe"}) == '{\n  "a": [\n    1\n  ],\n  "b": "größe"\n}\n'
+
+
+def test_sets_of_several_kinds_have_an_order():
+    assert plain({3, "b", None, "a"}) == plain({"a", None, "b", 3}) == ["a", "b", 3, None]
+    assert plain({1.0, math.nan, 10.0, 2.0}) == [1.0, 10.0, 2.0, None]
+    assert plain({10, 9, 1}) == [1, 9, 10]
+
+
+def test_names_that_are_no_text_are_written_and_read_again(tmp_path):
+    value = {"file": "caf\udce9.npy", "other": "café"}
+    assert json.loads(write_json(tmp_path / "a.json", value).read_text(encoding="utf-8")) == value

@@ -118,3 +118,8 @@ def test_numbers_are_not_broken_at_the_end_of_a_line():
     assert '<table class="judged">' in judged
     assert '<th class="verdict">verdict</th>' in judged
     assert '<td class="verdict">open</td>' in judged
+
+
+def test_a_row_of_markdown_is_a_line_whatever_is_in_it():
+    lines = Table("", ("name", "x|y"), [("one\ntwo", "a\nb|c")]).markdown().splitlines()
+    assert lines == ["| name | x\\|y |", "|---|---|", "| one two | a b\\|c |"]

@@ -1,8 +1,12 @@
 from __future__ import annotations
 
+import math
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from haar.errors import ArgumentError
 from haar.statistics import holm
 
 
@@ -20,3 +24,10 @@ def test_holm_against_its_definition():
     assert holm([0.01, 0.04, 0.03]) == [0.03, 0.06, 0.06]
     assert holm([0.5, 0.9]) == [1.0, 1.0]
     assert holm([]) == []
+
+
+def test_a_test_without_a_p_value_counts_as_one():
+    assert holm([math.nan, 0.01, 0.04]) == holm([1.0, 0.01, 0.04]) == [1.0, 0.03, 0.08]
+    for wrong in (-0.1, 1.1, math.inf):
+        with pytest.raises(ArgumentError, match="p_values: expected numbers from 0 to 1"):
+            holm([0.5, wrong])

@@ -8,12 +8,13 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 import pytest
 
-from haar.errors import HaarError
+from haar.errors import ArgumentError, HaarError
 from haar.folders import claimed, is_claimed
 from haar.sweeps import Part, Row, Workers, sweep, sweep_table
 
@@ -42,6 +43,7 @@ def work(folder, how, watch):
 """
 LAUNCH = """
 import sys
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -159,3 +161,20 @@ def test_the_table_counts_what_stands_how():
     table = sweep_table([Row("a", "kept"), Row("b", "failed", 1.5, "lost", "b.err"), Row("c", "kept")])
     assert table.note == "2 kept, 1 failed"
     assert table.rows[1] == ("b", "failed", 1.5, "lost", "b.err")
+
+
+def test_parts_with_one_name_or_one_file_are_refused_before_anything_begins(part, tmp_path):
+    one, other = part("well"), part("slow")
+    for parts, message in (
+        ([one, replace(other, name="well")], "parts: expected each with a name of its own, got 'well' twice"),
+        ([one, replace(one, name="again")], "parts: expected each with a file of its own, got '.*finished' twice"),
+    ):
+        with pytest.raises(ArgumentError, match=message):
+            sweep(parts, Workers.parse("local:1"), tmp_path / "jobs")
+    assert not (tmp_path / "jobs").exists()
+
+
+def test_names_may_hold_what_file_names_may_not(part, tmp_path):
+    named = replace(part("well"), name=f"lr 1/3: {'very ' * 60}long")
+    (row,) = sweep([named], Workers.parse("local:1"), tmp_path / "jobs")
+    assert (row.name, row.state) == (named.name, "finished")

@@ -96,6 +96,9 @@ class Erf(Activation):
         offset: Constant that is added.
         name: What reports call it.
 
+    Raises:
+        ArgumentError: If a number is not finite.
+
     Example:
         >>> one = torch.ones(1, dtype=torch.float64)
         >>> cov = Erf().covariance(NormalPair(0 * one, one, 0 * one, one, 0.5 * one))
@@ -106,6 +109,9 @@ class Erf(Activation):
     def __init__(
         self, gain: float | int = 1.0, height: float | int = 1.0, offset: float | int = 0.0, name: str = "erf"
     ) -> None:
+        for argument, value in (("gain", gain), ("height", height), ("offset", offset)):
+            if not math.isfinite(value):
+                raise ArgumentError(argument, expected="a finite number", got=value)
         self.gain, self.height, self.offset = float(gain), float(height), float(offset)
         super().__init__(
             lambda z: self.offset + self.height * torch.erf(self.gain * z),
@@ -147,6 +153,9 @@ class Sine(Activation):
         phase: Added to the argument; pi/2 gives the cosine.
         name: What reports call it.
 
+    Raises:
+        ArgumentError: If the phase is not finite.
+
     Example:
         >>> one = torch.ones(1, dtype=torch.float64)
         >>> round(float(Sine().hermite(one, one, 0)), 12) == round(math.sin(1) * math.exp(-0.5), 12)
@@ -156,6 +165,8 @@ class Sine(Activation):
     prefers_pairs = True
 
     def __init__(self, phase: float | int = 0.0, name: str = "sin") -> None:
+        if not math.isfinite(phase):
+            raise ArgumentError("phase", expected="a finite number", got=phase)
         self.phase = float(phase)
         super().__init__(lambda z: torch.sin(z + self.phase), name=name, breaks=(), lipschitz=1.0)
 

@@ -223,6 +223,10 @@ def _check_finite(model: nn.Module) -> None:
         plain = parameter.layout is torch.strided and not (parameter.is_meta or is_lazy(parameter))
         if plain and not bool(parameter.isfinite().all()):
             raise ArgumentError("model", expected="finite weights", got=f"NaN or infinity in {name!r}")
+    for name, buffer in model.named_buffers():  # infinity is what masks are made of
+        plain = buffer.layout is torch.strided and not (buffer.is_meta or is_lazy(buffer))
+        if plain and bool(buffer.isnan().any()):
+            raise ArgumentError("model", expected="statistics and constants that are numbers", got=f"NaN in {name!r}")
 
 
 def _as_a_whole(given: Given, law: InputLaw | None, error: HaarError) -> Program:

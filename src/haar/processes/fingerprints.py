@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import platform
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from importlib import metadata
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
 
 
 def versions() -> dict[str, str]:
@@ -35,12 +36,29 @@ def fingerprint(*values: Any) -> str:
     made = hashlib.sha256()
     for value in values:
         if isinstance(value, Tensor):
-            x = value.detach().cpu().contiguous()
-            made.update(f"{x.dtype} {tuple(x.shape)}".encode())
-            made.update(x.reshape(-1).view(torch.uint8).numpy().tobytes() if x.numel() else b"")
+            for part in _parts(value):
+                made.update(part)
         else:
             made.update(f"{type(value).__name__} {value}".encode())
     return made.hexdigest()[:12]
+
+
+def _parts(x: Tensor) -> Iterator[bytes]:
+    """What there is of a tensor: its dtype and shape, and its numbers where it has them."""
+    if is_lazy(x):
+        yield b"not initialised"
+        return
+    x = x.detach()
+    if x.layout is not torch.strided:
+        x = x.to_sparse_coo().coalesce()
+        yield f"sparse {tuple(x.shape)}".encode()
+        yield from _parts(x.indices())
+        yield from _parts(x.values())
+        return
+    yield f"{x.dtype} {tuple(x.shape)}".encode()
+    if x.numel() and not x.is_meta:
+        plain = x.cpu().resolve_conj().resolve_neg().contiguous()
+        yield plain.reshape(-1).view(torch.uint8).numpy().tobytes()
 
 
 def fingerprint_of_model(model: Callable[..., Any]) -> str:

@@ -41,7 +41,7 @@ def sections(batches: int, world: int) -> list[Section]:
     """All sections of so many batches: the same for any number of processes up to 64, or to a power of two above.
 
     Args:
-        batches: Number of batches.
+        batches: Number of batches; of none there is no section.
         world: Number of processes.
 
     Example:
@@ -50,6 +50,8 @@ def sections(batches: int, world: int) -> list[Section]:
         >>> len(sections(1000, 3)), len(sections(1000, 100))
         (64, 128)
     """
+    if not batches:
+        return []
     count = min(batches, max(_SECTIONS, 1 << (world - 1).bit_length()))
     ends = [batches * k // count for k in range(count + 1)]
     return [Section(k, ends[k], ends[k + 1]) for k in range(count)]

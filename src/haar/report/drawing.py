@@ -24,6 +24,8 @@ BASE = "#9aa1ad"
 AVERAGED = "#2f6fdf"
 WARNING = "#c0392b"
 INK = "#1c2230"
+#: Characters of the longest name below a bar or in a legend.
+_LONGEST = 60
 COLOURS = (AVERAGED, "#e08a1e", "#1d7f4e", "#8e5bd0", "#16889c", BASE, WARNING)
 
 
@@ -96,7 +98,7 @@ def draw_bars(
             if np.ndim(value) > 0:  # type: ignore[arg-type]  # whatever it is
                 axes.plot([place] * len(spread), spread, "o", color=INK, markersize=3, alpha=0.7)
     aslant: dict[str, Any] = {"rotation": 30, "ha": "right", "rotation_mode": "anchor"} if slanted else {}
-    axes.set_xticks(places, names, **aslant)
+    axes.set_xticks(places, [_brief(name) for name in names], **aslant)
     return drawn
 
 
@@ -173,7 +175,7 @@ def draw_prediction(
 
 
 def log_scale(axes: Axes, which: Literal["x", "y", "xy"] = "y", *, plain: bool = False) -> None:
-    """Logarithmic axes.
+    """Logarithmic axes; one on which nothing positive is drawn stays as it is, for it would have no ends.
 
     Args:
         axes: Panel whose axes are made logarithmic.
@@ -181,6 +183,8 @@ def log_scale(axes: Axes, which: Literal["x", "y", "xy"] = "y", *, plain: bool =
         plain: Whether numbers are written out, 0.1 and not 10^-1.
     """
     for name in which:
+        if axes.has_data() and not np.isfinite(axes.dataLim.minpos["xy".index(name)]):
+            continue
         axes.set(**{f"{name}scale": "log"})
         if plain:
             axis = axes.xaxis if name == "x" else axes.yaxis
@@ -217,12 +221,17 @@ def share_legend(
     for one in axes:
         for handle, label in zip(*one.get_legend_handles_labels(), strict=True):
             found.setdefault(label, handle)
-    handles, labels = list(found.values()), list(found)
+    handles, labels = list(found.values()), [_brief(label) for label in found]
     if side == "right":
         figure.legend(handles, labels, fontsize=8, frameon=False, loc="outside right center")
     else:
         ncols = max(1, min(columns, len(found)))
         figure.legend(handles, labels, fontsize=8, frameon=False, loc="outside lower center", ncols=ncols)
+
+
+def _brief(name: str) -> str:
+    """A name that leaves room for the panel: its beginning and its end."""
+    return name if len(name) <= _LONGEST else f"{name[: _LONGEST // 2]}…{name[1 - _LONGEST // 2 :]}"
 
 
 def _values(value: Shown) -> np.ndarray:

@@ -48,6 +48,14 @@ def _is(*kinds: type) -> Callable[[Any], bool]:
     return lambda value: isinstance(value, kinds)
 
 
+def _in_order(items: list[Any]) -> list[Any]:
+    """Items of a set, the smallest first; of several kinds in the order of what JSON says of them."""
+    try:
+        return sorted(items)
+    except TypeError:
+        return sorted(items, key=json.dumps)
+
+
 def _is_record(value: Any) -> bool:
     return dataclasses.is_dataclass(value) and not isinstance(value, type)
 
@@ -57,7 +65,7 @@ _KINDS: tuple[tuple[Callable[[Any], bool], Callable[[Any], Any]], ...] = (
     (_is(Enum), lambda value: plain(value.value)),
     (_is(Mapping), lambda value: {str(key): plain(item) for key, item in value.items()}),
     (_is_record, lambda value: {field.name: plain(getattr(value, field.name)) for field in dataclasses.fields(value)}),
-    (_is(set, frozenset), lambda value: sorted(plain(item) for item in value)),
+    (_is(set, frozenset), lambda value: _in_order([plain(item) for item in value])),
     (_is(os.PathLike), os.fspath),
     # tensors and arrays, without importing either library
     (lambda value: hasattr(value, "tolist"), lambda value: plain(value.tolist())),
@@ -92,5 +100,5 @@ def write_json(path: str | os.PathLike[str], value: Any) -> Path:
     """
     text = dumps(value)
     with atomic_path(path) as part:
-        part.write_text(text, encoding="utf-8")
+        part.write_text(text, encoding="utf-8", errors="backslashreplace")  # names of files may be no text
     return Path(path)

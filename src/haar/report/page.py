@@ -50,7 +50,7 @@ def page(title: str, sections: Sequence[Section], *, summary: str = "", kicker: 
 def write_page(path: str | os.PathLike[str], text: str) -> Path:
     """Write a page, whole or not at all."""
     with atomic_path(path) as part:
-        part.write_text(text, encoding="utf-8")
+        part.write_text(text, encoding="utf-8", errors="backslashreplace")  # names of files may be no text
     return Path(path)
 
 

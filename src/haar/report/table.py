@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.table import Table as RichTable
 from rich.text import Text
 
-from haar.errors import ShapeError, printable, require
+from haar.errors import ShapeError, one_line, printable, require
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -139,7 +139,7 @@ class Table:
             | base | 0.25 |
         """
         rows = [self.columns, *([shown(cell) for cell in row] for row in self.rows)]
-        lines = ["| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in rows]
+        lines = ["| " + " | ".join(one_line(cell).replace("|", "\\|") for cell in row) + " |" for row in rows]
         return "\n".join([lines[0], "|" + "---|" * len(self.columns), *lines[1:]]) + "\n"
 
     def _cell(self, cell: Cell, column: str) -> str:

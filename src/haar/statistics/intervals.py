@@ -107,11 +107,11 @@ def median_interval(values: Sequence[float], level: float = 0.95) -> Estimate:
     numbers none reaches 95 %, and the interval is from the least to the greatest.
 
     Args:
-        values: Numbers, at least one.
+        values: Numbers, at least one; of one that is NaN nobody knows where it stands, and all is NaN.
         level: Coverage that is wanted, such as 0.95.
 
     Raises:
-        ArgumentError: If the coverage is not between 0 and 1.
+        ArgumentError: If there is no number, or the level is not between 0 and 1.
 
     Example:
         >>> print(f"{median_interval([3.0, 1.0, 2.0])}")
@@ -122,8 +122,12 @@ def median_interval(values: Sequence[float], level: float = 0.95) -> Estimate:
     Source: Thompson 1936; David and Nagaraja, Order Statistics, section 7.1.
     """
     if not 0 < level < 1:
-        raise ArgumentError("level", expected="a coverage between 0 and 1", got=level)
+        raise ArgumentError("level", expected="a number between 0 and 1", got=level)
     ordered, n = sorted(map(float, values)), len(values)
+    if not n:
+        raise ArgumentError("values", expected="at least one number", got="none")
+    if any(map(math.isnan, ordered)):
+        return Estimate(math.nan, math.nan, math.nan)
     below, k = 1, 1  # number of the 2^n patterns of signs with fewer than k numbers below the median
     while 2 * (below + math.comb(n, k)) <= (1 - level) * 2**n:
         below, k = below + math.comb(n, k), k + 1

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from haar.errors import HaarError, one_line
+from haar.errors import ArgumentError, HaarError, one_line
 from haar.folders import is_claimed
 from haar.report import Table, write_json
 from haar.sweeps.ended import heeding_interrupts, termination_interrupts
@@ -19,6 +20,10 @@ from haar.watch import Watch
 
 #: Seconds between two looks at what workers do.
 _LOOK = 0.5
+#: Characters of a part's name in that of its progress file.
+_LONGEST = 80
+#: What is replaced there.
+_NO_NAME = re.compile(r"[^\w.=,+-]+")
 #: The line of a traceback that says what was raised.
 _RAISED = re.compile(r"^[\w.]*(?:Error|Exception|Exit|Interrupt)\b.*$", re.MULTILINE)
 #: What a part can be.
@@ -122,7 +127,8 @@ class _Sweep:
                 self.rows[name] = Row(name, WAITING)
 
     def _written(self, name: str) -> Path:
-        return self.folder / f"{'-'.join(name.split())}.progress.json"
+        short = _NO_NAME.sub("-", name)[:_LONGEST]
+        return self.folder / f"{short}.progress.json"
 
     def _follow(self, part: Part, job: Any, begun: float) -> None:
         seconds = time.monotonic() - begun
@@ -167,8 +173,14 @@ def sweep(
         How every part stands.
 
     Raises:
+        ArgumentError: If two parts have one name, or one file that says that they are finished.
         HaarError: If parts failed, with their logs, once all others are done.
     """
+    parts = list(parts)
+    for what, told_apart in (("name", [part.name for part in parts]), ("file", [str(part.finished) for part in parts])):
+        twice = [one for one, count in Counter(told_apart).items() if count > 1]
+        if twice:
+            raise ArgumentError("parts", expected=f"each with a {what} of its own", got=f"{twice[0]!r} twice")
     folder.mkdir(parents=True, exist_ok=True)
     job = _Sweep(parts, workers, folder)
     shown: list[tuple[str, str]] = []

@@ -178,6 +178,8 @@ def test_whatever_changes_changes_the_kept_weight(kind):
         changes(lambda: model.load_state_dict(other))
     with pytest.raises(ArgumentError, match=r"gamma: expected a number or shape \(\) for model, got \(2,\)"):
         model.at(torch.ones(2)).__enter__()
+    with pytest.raises(ArgumentError, match="gamma: expected finite numbers for model, got nan"):
+        model.export(float("nan"))
     with pytest.raises(ArgumentError, match="gamma: expected layers among model, got 'other'"):
         model.at({"other": 0.0}).__enter__()
 

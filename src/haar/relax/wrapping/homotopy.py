@@ -84,7 +84,7 @@ class Homotopy(nn.Module):
             gamma: One number for all layers, one for each name (the others keep theirs), or None for the learned ones.
 
         Raises:
-            ArgumentError: If a name is no layer, or a value does not fit the layer's gamma.
+            ArgumentError: If a name is no layer, or a value is not finite or does not fit the layer's gamma.
         """
         layers = self.layers
         wanted = {name: _fitting(name, value, layers[name]) for name, value in _by_name(gamma, layers).items()}
@@ -176,4 +176,6 @@ def _fitting(name: str, value: Any, layer: Gamma) -> Tensor | None:
         raise ArgumentError(
             "gamma", expected=f"a number or shape {tuple(layer.gamma.shape)} for {name}", got=tuple(given.shape)
         )
+    if not bool(given.isfinite().all()):
+        raise ArgumentError("gamma", expected=f"finite numbers for {name}", got=given.tolist())
     return given.detach()
