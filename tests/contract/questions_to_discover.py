@@ -24,7 +24,7 @@ VECTORS = Symmetry(D4, Vector(Space(D4)), Vector(Space(D4)))
 
 def near(value: Any) -> Any:
     """A number that rounding does not reach: what is as small as rounding is 0."""
-    return None if value is None or value != value else 0.0 if abs(value) < 1e-7 else float(f"{value:.4g}")
+    return None if value is None or value != value else 0.0 if abs(value) < 1e-7 else float(f"{value:.7g}")
 
 
 def bare(text: str) -> str:
