@@ -37,6 +37,24 @@ BY_PLACE = {
     "training/checkpoint.py load_state_dict": "children of torch's classes call it by several names",
     "systems/group_averaging/surrogates/windows.py __getitem__": "as torch's datasets",
 }
+#: What draws random numbers in torch; methods that do so in place have an underscore behind.
+DRAWS = {
+    "bernoulli",
+    "exponential",
+    "multinomial",
+    "normal",
+    "poisson",
+    "rand",
+    "randint",
+    "randn",
+    "randperm",
+    "uniform",
+}
+#: Files whose draws follow torch's global seed, and why.
+GLOBAL = {
+    "systems/*": "networks as papers publish them begin as torch's own layers do",
+    "weights/small/*": "as systems",
+}
 #: Dataclasses whose fields are set anew, and why: what was found or told stays as it was.
 CHANGING = {
     "audit/share.py Share": "sums that grow with every batch",
@@ -166,6 +184,35 @@ def test_what_was_found_does_not_change():
 def test_arguments_can_be_given_by_name():
     places = [(place.split(":")[0], node.name) for place, node, _ in functions() if node.args.posonlyargs]
     assert {f"{path} {name}" for path, name in places} == set(BY_PLACE)
+
+
+def draws(tree: ast.AST) -> Iterator[ast.Call]:
+    """Calls of torch that draw random numbers, by its functions or by tensors' own methods."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+            by_torch = getattr(node.func.value, "id", "") == "torch"
+            if node.func.attr in (DRAWS if by_torch else {f"{name}_" for name in DRAWS}):
+                yield node
+
+
+def test_what_is_drawn_says_by_which_generator():
+    unsaid = set()
+    for path in FILES:
+        place = path.relative_to(SOURCE).as_posix()
+        code = path.read_text(encoding="utf-8")
+        calls = list(draws(ast.parse(code))) if any(name in code for name in DRAWS) else []
+        if any("generator" not in {each.arg for each in call.keywords} for call in calls):
+            unsaid.add(next((free for free in GLOBAL if fnmatchcase(place, free)), place))
+    assert unsaid == set(GLOBAL)
+
+
+def test_draws_are_seen():
+    code = "torch.randn(2); x.normal_(); torch.rand(2, generator=g); x.sample(3); torch.ones(2); numpy.normal()"
+    assert [ast.unparse(call) for call in draws(ast.parse(code))] == [
+        "torch.randn(2)",
+        "x.normal_()",
+        "torch.rand(2, generator=g)",
+    ]
 
 
 def refusals() -> Iterator[tuple[str, ast.Call]]:

@@ -24,11 +24,12 @@ VECTORS = Symmetry(D4, Vector(Space(D4)), Vector(Space(D4)))
 
 def near(value: Any) -> Any:
     """A number that rounding does not reach: what is as small as rounding is 0."""
-    return None if value is None or value != value else 0.0 if abs(value) < 1e-7 else float(f"{value:.4g}")
+    return None if value is None or value != value else 0.0 if abs(value) < 1e-7 else float(f"{value:.7g}")
 
 
 def bare(text: str) -> str:
-    """A sentence without its numbers, which are told beside it."""
+    """A sentence without its numbers, which are told beside it, and without fields, whose signs are free."""
+    text = text.split("enerators are fields", maxsplit=1)[0]
     return re.sub(r"-?\d+(\.\d+)?(e[+-]?\d+)?", "#", text)
 
 
@@ -57,7 +58,7 @@ def found(one: Any) -> Any:
         else [near(float(v)) for v in (*spectrum.solved[:8], *spectrum.solved[-3:])],
         "held out": None if spectrum is None else [near(float(v)) for v in spectrum.held_out.sort().values[:8]],
         "linear": near(told["linear_share"]),
-        "algebra": algebra and [algebra[k] for k in ("name", "dimension", "killing_signature", "content", "no_group")],
+        "algebra": algebra and [algebra[k] for k in ("name", "dimension", "killing_signature", "content")],
         "settings": [told["settings"][k] for k in ("kind", "affine", "points", "relative", "tangent")],
         "rest": [
             told["failed_gate"],
@@ -79,7 +80,12 @@ def claimed(one: Any) -> Any:
     """What a discovery from pairs says."""
     d = one.difference
     said = [one.claimed, one.failed_gate, near(one.error), near(one.plain), one.samples]
-    return [*said, d and [near(d.value), near(d.low), near(d.high)], len(one.sections()), found(one.found)["gates"]]
+    return [
+        *said,
+        d and [round(x, 1) for x in (d.value, d.low, d.high)],
+        len(one.sections()),
+        found(one.found)["gates"],
+    ]
 
 
 def lawful(one: Any) -> Any:
@@ -239,6 +245,7 @@ ASKED = [
             for f in (
                 lambda x: x.square().mean((1, 2, 3))[:, None],
                 lambda x: x * x.roll(1, -1),
+                lambda x: (x * x.roll(1, -1)).mean((1, 2, 3))[:, None],
                 lambda x: x[..., 0].square().mean((1, 2))[:, None],
                 lambda x: x.tanh() * (1 + 0.05 * torch.arange(6.0)),
             )

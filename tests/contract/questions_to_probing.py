@@ -96,7 +96,24 @@ def trial(model: Any, *leaves: Any, sizes: tuple[int, ...] = (2, 3)) -> Any:
     ]
 
 
+def witnessed(*leaves: Tensor) -> list[Any]:
+    """Everything that a model is given while it is tried."""
+    seen: list[Any] = []
+
+    def model(*given: Tensor) -> Tensor:
+        seen.append([x.detach().clone() for x in given])
+        return given[0].tanh()
+
+    return [trial(model, *leaves), seen]
+
+
 ASKED = [
+    lambda: [
+        witnessed(drawn(2, 3)),
+        witnessed(torch.arange(6.0).reshape(2, 3)),
+        witnessed(0.01 * drawn(2, 3), torch.tensor([[1], [0]])),
+        witnessed(drawn(2, 3), torch.ones(2, 1)),
+    ],
     lambda: (
         [probing.pieces(drawn(n, 2), m) for n, m in ((9, 4), (10, 4), (1, 4), (8, 4), (3, 2))],
         probing.drawn_like(
