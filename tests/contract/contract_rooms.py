@@ -17,6 +17,7 @@ import haar.audit
 import haar.data.generators as runs
 import haar.data.graphs
 import haar.data.metrics
+import haar.data.molecules
 import haar.data.particles
 import haar.data.spectra
 import haar.dynamics
@@ -26,6 +27,7 @@ import haar.sweeps
 import haar.tracing
 import haar.training
 from haar.actions import Layout
+from haar.data.molecules.geometries import SCANS
 from haar.data.monthly import transformed
 from haar.geometry.spaces import half_plane, sphere
 from haar.sweeps.sweep import FAILED, FINISHED, KEPT, RUNNING, WAITING
@@ -349,6 +351,17 @@ def _monthly(_: Any, x: Tensor) -> Any:
     return [np.nan_to_num(transformed(values, code), nan=-9.0) for code in range(1, 8)]
 
 
+def _molecules(*_: Any) -> Any:
+    some = haar.data.molecules.Molecules.shipped("nh3")[:6]
+    frames = [some.in_frame(frame, seed=3) for frame in ("canonical", "rotated", "augmented")]
+    return {
+        "scans": {name: [scan, scan.positions(4, seed=2)] for name, scan in SCANS.items()},
+        "seen": [(one.positions, one.forces, one.table("nh3").rows, one.table("nh3").markdown()) for one in frames],
+        "refused": [tried(some.in_frame, "another"), tried(haar.data.molecules.Molecules.shipped, "none")],
+        "unlike": tried(haar.data.molecules.Molecules.shipped("lih").check_alike),
+    }
+
+
 def _swept(*_: Any) -> Any:
     states = (KEPT, FINISHED, RUNNING, WAITING, FAILED)
     rows = [haar.sweeps.Row(f"seed {k}", state, float(k), "training 4/9", "log") for k, state in enumerate(states)]
@@ -428,6 +441,7 @@ ROOMS: dict[str, tuple[Callable[[], Any], Callable[[Any, Tensor], Any]]] = {
     "networks, followed": (plain, _followed),
     "operators": (plain, _operators),
     "windows": (plain, _windows),
+    "molecules": (plain, _molecules),
     "months": (plain, _monthly),
     "parts of a sweep": (plain, _swept),
     "audit of turns": (lambda: Marked(frozen=False).eval(), functools.partial(_audited, ROTATED, {})),
