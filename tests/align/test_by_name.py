@@ -26,9 +26,9 @@ def perceptron(width):
 def test_activations_need_models():
     one, other = perceptron(4), perceptron(4)
     table = traced(one, X)
-    with pytest.raises(ArgumentError, match="^b: expected a model, to compute activations, got parameters by name"):
+    with pytest.raises(ArgumentError, match=r"^b: expected a model, to compute activations, got parameters by name"):
         haar.align(one, other.state_dict(), symmetry=table, how="activations", example=X)
-    with pytest.raises(ArgumentError, match="^a: expected a model, to compute activations, got parameters by name"):
+    with pytest.raises(ArgumentError, match=r"^a: expected a model, to compute activations, got parameters by name"):
         haar.align(one.state_dict(), other, symmetry=table, how="activations", example=X)
 
 
@@ -44,7 +44,9 @@ def test_a_narrow_network_grows_by_name_as_it_does_as_a_model():
 
 
 def test_only_known_architectures_are_made():
-    with pytest.raises(ArgumentError, match="^model: expected a model, or a config.json of a known architecture, got"):
+    with pytest.raises(
+        ArgumentError, match=r"^model: expected a model, or a config\.json of a known architecture"
+    ):
         Architecture({"model_type": "another"}).running()
     model = perceptron(2)
     assert Architecture({}, model).running().model is model
@@ -59,5 +61,5 @@ def test_words_of_ones_own_replace_those_beside_a_file(tmp_path):
     assert found.example is X
     assert architecture(file).config == file.config == beside
     assert architecture(file, config={"width": 4}).config == {"width": 4}
-    with pytest.raises(ArgumentError, match="^adapter: expected one of .*gpt2.*, got 'another'"):
+    with pytest.raises(ArgumentError, match=r"^adapter: expected one of .*gpt2.*, got 'another'"):
         architecture(file, adapter="another")
