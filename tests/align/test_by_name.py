@@ -44,9 +44,7 @@ def test_a_narrow_network_grows_by_name_as_it_does_as_a_model():
 
 
 def test_only_known_architectures_are_made():
-    with pytest.raises(
-        ArgumentError, match=r"^model: expected a model, or a config\.json of a known architecture"
-    ):
+    with pytest.raises(ArgumentError, match=r"^model: expected a model, or a config\.json of a known architecture"):
         Architecture({"model_type": "another"}).running()
     model = perceptron(2)
     assert Architecture({}, model).running().model is model
