@@ -26,6 +26,17 @@ def drawn(turn, seed):
     return turn
 
 
+def test_what_is_learned_is_no_more_than_what_can_move():
+    shapes = {name: [tuple(one.shape) for one in make().parameters()] for name, make in TURNS.items()}
+    assert shapes == {
+        "rotation": [(5, 5)],
+        "rotation that fixes ones": [(4, 4)],
+        "units": [(6, 6)],
+        "heads": [(4, 4)],
+        "grouped heads": [(3, 3), (3, 4, 4)],
+    }
+
+
 @pytest.mark.parametrize("name", TURNS)
 def test_at_first_nothing_moves(name):
     turn = TURNS[name]()

@@ -68,27 +68,11 @@ def share(rank, folder, kind, watch):
     Path(folder, f"{rank}.json").write_text(json.dumps([report.to_dict(), watch.stages, done]))
 
 
-def leaves(tree, path=""):
-    if isinstance(tree, dict | list):
-        for name, value in tree.items() if isinstance(tree, dict) else enumerate(tree):
-            yield from leaves(value, f"{path}/{name}")
-    else:
-        yield path, tree
-
-
-def assert_same(one, other):
-    for (path, mine), (_, its) in zip(leaves(one), leaves(other), strict=True):
-        if isinstance(mine, float) and not path.endswith("/p"):
-            assert mine == pytest.approx(its, rel=1e-12, abs=1e-12), path
-        else:
-            assert mine == its, path
-
-
 CASES = [(1, "tensors"), (3, "tensors"), (3, "trajectories"), (2, "some"), (3, "few batches"), (2, "a loader")]
 
 
 @pytest.mark.parametrize(("world", "kind"), [*CASES, (2, "elements")])
-def test_several_processes_audit_as_one(in_processes, tmp_path, told, world, kind):
+def test_several_processes_audit_as_one(in_processes, tmp_path, told, same_numbers, world, kind):
     in_processes(world, share, kind, told())
     kept = [json.loads((tmp_path / f"{rank}.json").read_text()) for rank in range(world)]
     found, stages, steps = zip(*kept, strict=True)
@@ -98,7 +82,7 @@ def test_several_processes_audit_as_one(in_processes, tmp_path, told, world, kin
     assert all(other == found[0] for other in found)  # bit for bit
     given, others = options(kind)
     others.pop("shard", None)
-    assert_same(found[0], json.loads(json.dumps(audit(Model(), SYMMETRY, given, **others).to_dict())))
+    same_numbers(found[0], json.loads(json.dumps(audit(Model(), SYMMETRY, given, **others).to_dict())))
     assert found[0]["conventions"] is not None
 
 

@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 import torch
-from contract_rooms import GENERATORS, METRICS, SMALL, two
+from contract_data import GENERATORS
+from contract_rooms import METRICS, SMALL, two
 from contract_verbs import F64, ROTATED, TURNED, Marked, mse, plain
 from torch import Tensor, nn
 

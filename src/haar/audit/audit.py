@@ -53,7 +53,8 @@ def audit(
             PyTorch Geometric; or ASE's `Atoms`, with the results of their calculators as labels.
         elements: None (the whole group up to order 64, else 63 random elements), a number of random elements, or
             elements.
-        scale: One positive number per output channel by which errors are divided; one for all components of a vector.
+        scale: One positive number per output channel by which errors are divided; of several outputs a tensor for each,
+            in the outputs' containers. It must be invariant under the group: one number for all components of a vector.
             Without it several outputs or fields are measured each in its own spread.
         batch_size: Rows per batch, when data are tensors. Inputs without an axis of samples are one sample.
         clusters: Which trajectory every row belongs to, whole numbers or names: rows of one are not independent.

@@ -47,9 +47,7 @@ class Audit(Report):
         model: Any module or callable.
         symmetry: How the group acts on its inputs and outputs.
         elements: As for `audit`.
-        scale: One positive number per output channel by which errors are divided; of several outputs a tensor for each,
-            in the outputs' containers. It must be invariant under the group: one number for all components of a vector.
-            Without it several outputs or fields are measured each in its own spread.
+        scale: As for `audit`.
         data_symmetry: Whether to test the symmetry of the inputs' distribution.
         bins: Most independent units (samples, trajectories) whose sums are kept apart, so that intervals can tell them
             from each other; by default as many as fit into some megabytes, at least 128. More share rows, turn by turn.

@@ -35,7 +35,7 @@ class Leg:
     @property
     def shifts(self) -> bool:
         """Whether something may be added that the function does not see."""
-        return self.mark in ("+", "~") and bool(self.mark)
+        return self.mark in ("+", "~")
 
     def __str__(self) -> str:
         return f"{self.site}{'.' if self.port else ''}{self.port}{'*' if self.dual else ''}{self.mark}"
