@@ -11,7 +11,7 @@ import torch
 
 from haar.actions.representation import Trivial
 from haar.errors import ArgumentError
-from haar.groups import SO, O, cyclic, dihedral
+from haar.groups import SO, O, TableGroup, cyclic, dihedral
 from haar.nn import Conv, Linear, from_field_type, from_irreps, part_runs
 
 
@@ -123,6 +123,12 @@ class TestFieldType:
         assert isinstance(rep.parts[0], Trivial)
         quarter = torch.tensor([[0.0, -1.0], [1.0, 0.0]], dtype=torch.float64)
         assert torch.allclose(rep.parts[2].matrix(torch.tensor(1)), quarter)
+
+    def test_a_group_of_ours_has_every_matrix(self):
+        table = (torch.arange(4)[:, None] + torch.arange(4)) % 4
+        half_turns = TableGroup("C4", table, [1], defining=cyclic(4).defining_matrix(torch.tensor([0, 2, 0, 2])))
+        with pytest.raises(ArgumentError, match=r"group: expected a group with the 4 matrices .* got C4, order 4"):
+            from_field_type(field_type(), half_turns)
 
     def test_refusals(self):
         with pytest.raises(ArgumentError, match=r"group: expected a group with the 4 matrices .* got D4, order 8"):

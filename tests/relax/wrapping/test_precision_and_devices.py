@@ -10,6 +10,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from haar.actions import Defining, Symmetry, Vector
 from haar.groups import cyclic
 from haar.relax import Duals, homotopise
+from haar.relax.wrapping.precision import as_dtype
 
 C4 = cyclic(4)
 TURNED = Defining(C4)
@@ -119,3 +120,12 @@ def test_a_network_trains_on_a_gpu(mode):
     scaler.update()
     assert duals.taken + duals.skipped == before + 1
     assert all(gamma.isfinite() for gamma in model.gammas().values())
+
+
+def test_numbers_are_copied_into_another_precision_and_whole_ones_stay():
+    given = [torch.ones(2), torch.ones(2, dtype=torch.complex64), torch.arange(2), torch.tensor([True])]
+    for dtype, kinds in ((None, [torch.float32, torch.complex64]), (torch.float64, [torch.float64, torch.complex128])):
+        found = as_dtype(dtype, given)
+        assert [x.dtype for x in found] == [*kinds, torch.int64, torch.bool]
+        assert all(torch.equal(x, y.to(x.dtype)) and x is not y for x, y in zip(found, given, strict=True))
+        assert not {x.data_ptr() for x in found} & {x.data_ptr() for x in given}
