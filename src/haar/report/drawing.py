@@ -183,7 +183,8 @@ def log_scale(axes: Axes, which: Literal["x", "y", "xy"] = "y", *, plain: bool =
         plain: Whether numbers are written out, 0.1 and not 10^-1.
     """
     for name in which:
-        if axes.has_data() and not np.isfinite(axes.dataLim.minpos["xy".index(name)]):
+        least = axes.dataLim.minposx if name == "x" else axes.dataLim.minposy
+        if axes.has_data() and not math.isfinite(least):
             continue
         axes.set(**{f"{name}scale": "log"})
         if plain:

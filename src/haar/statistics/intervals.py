@@ -10,8 +10,6 @@ from statistics import median
 from jaxtyping import Float
 from torch import Tensor
 
-from haar.errors import ArgumentError
-
 #: From fewer independent units no interval is told, and nothing is certain.
 FEWEST = 5
 
@@ -110,9 +108,6 @@ def median_interval(values: Sequence[float], level: float = 0.95) -> Estimate:
         values: Numbers, at least one; of one that is NaN nobody knows where it stands, and all is NaN.
         level: Coverage that is wanted, such as 0.95.
 
-    Raises:
-        ArgumentError: If there is no number, or the level is not between 0 and 1.
-
     Example:
         >>> print(f"{median_interval([3.0, 1.0, 2.0])}")
         2 [1, 3]
@@ -121,11 +116,7 @@ def median_interval(values: Sequence[float], level: float = 0.95) -> Estimate:
 
     Source: Thompson 1936; David and Nagaraja, Order Statistics, section 7.1.
     """
-    if not 0 < level < 1:
-        raise ArgumentError("level", expected="a number between 0 and 1", got=level)
     ordered, n = sorted(map(float, values)), len(values)
-    if not n:
-        raise ArgumentError("values", expected="at least one number", got="none")
     if any(map(math.isnan, ordered)):
         return Estimate(math.nan, math.nan, math.nan)
     below, k = 1, 1  # number of the 2^n patterns of signs with fewer than k numbers below the median

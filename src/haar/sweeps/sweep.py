@@ -177,10 +177,7 @@ def sweep(
         HaarError: If parts failed, with their logs, once all others are done.
     """
     parts = list(parts)
-    for what, told_apart in (("name", [part.name for part in parts]), ("file", [str(part.finished) for part in parts])):
-        twice = [one for one, count in Counter(told_apart).items() if count > 1]
-        if twice:
-            raise ArgumentError("parts", expected=f"each with a {what} of its own", got=f"{twice[0]!r} twice")
+    _check_apart(parts)
     folder.mkdir(parents=True, exist_ok=True)
     job = _Sweep(parts, workers, folder)
     shown: list[tuple[str, str]] = []
@@ -206,6 +203,14 @@ def sweep(
         message = f"{len(failed)} of {len(rows)} parts failed: {listed}; the same command tries them again"
         raise HaarError(message)
     return rows
+
+
+def _check_apart(parts: Sequence[Part]) -> None:
+    """Refuse parts that share a name, or a file that says that they are finished."""
+    for what, marks in (("name", [part.name for part in parts]), ("file", [str(part.finished) for part in parts])):
+        twice = [mark for mark, count in Counter(marks).items() if count > 1]
+        if twice:
+            raise ArgumentError("parts", expected=f"each with a {what} of its own", got=f"{twice[0]!r} twice")
 
 
 def _fault(job: Any) -> str:
