@@ -235,3 +235,13 @@ def test_the_basis_is_one_for_all_bases_of_the_same_space():
         "+1 d0", "+1 d1", "+1 d2", "+1 x1 d0 -1 x0 d1", "+1 x2 d0 -1 x0 d2", "+1 x2 d1 -1 x1 d2"
     ]  # fmt: skip
     torch.testing.assert_close(one.basis, other.basis, rtol=0, atol=1e-9)
+
+
+@pytest.mark.parametrize("motions", ["affine", "linear", "translations"])
+def test_motions_are_told_from_two_points_on(motions):
+    z = torch.tensor([[0.5, 1.0], [0.7, 1.0]], dtype=torch.float64)
+    assert killing_fields(half_plane, z, motions).rates.isfinite().all()
+    with pytest.raises(ArgumentError, match="z: expected points at two places at least, got one"):
+        killing_fields(half_plane, z[[0, 0]], motions)
+    with pytest.raises(ArgumentError, match="z: expected points at two places at least, got one"):
+        killing_fields(half_plane, z[:1], motions)
