@@ -8,6 +8,7 @@ from torch import nn
 
 from haar.errors import ArgumentError
 from haar.geometry import Pullback, geodesic_between
+from haar.geometry.relaxed import relaxed_paths
 from haar.geometry.spaces import half_plane
 
 
@@ -64,3 +65,16 @@ def test_what_does_not_fit_is_refused(options, message):
 def test_metrics_without_a_decoder_are_shot():
     with pytest.raises(ArgumentError, match="by: expected 'shooting' for a metric that is no Pullback of a decoder"):
         geodesic_between(half_plane, BEGIN + 1, END + 1, by="relaxation")
+
+
+@pytest.mark.parametrize(("slope", "settled"), [(0.1, True), (1.0, False)])
+def test_where_no_step_shortens_a_chain_it_has_settled_if_little_was_left_to_win(slope, settled):
+    """The surface is higher everywhere but at the chain's own points, which derivatives do not see."""
+
+    def decoder(z):
+        return torch.stack([z[:, 0] + slope * z[:, 0].square(), 10.0 * ((4 * z[:, 0]) % 1 != 0)], -1)
+
+    line = torch.tensor([[0.0], [1.0]], dtype=torch.float64)
+    points, _, _, done = relaxed_paths(Pullback(decoder), line[:1], line[1:], 4)
+    assert points[0, :, 0].tolist() == [0.0, 0.25, 0.5, 0.75, 1.0]
+    assert done.tolist() == [settled]

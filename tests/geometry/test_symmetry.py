@@ -251,3 +251,13 @@ def test_the_identity_is_no_map_in_any_precision():
     rep = Defining(cyclic(4))
     for dtype in (torch.float16, torch.float32, torch.float64):
         assert list(isometry_defect(flat, rep, points(5, 2).to(dtype)).of_map) == ["r90", "r180", "r270"]
+
+
+@pytest.mark.parametrize("motions", ["affine", "linear", "translations"])
+def test_motions_are_told_from_two_points_on(motions):
+    z = torch.tensor([[0.5, 1.0], [0.7, 1.0]], dtype=torch.float64)
+    assert killing_fields(half_plane, z, motions).rates.isfinite().all()
+    with pytest.raises(ArgumentError, match="z: expected points that differ: "):
+        killing_fields(half_plane, z[[0, 0]], motions)
+    with pytest.raises(ArgumentError, match="z: expected points that differ: "):
+        killing_fields(half_plane, z[:1], motions)

@@ -120,7 +120,7 @@ def median_interval(values: Sequence[float], level: float = 0.95) -> Estimate:
     if any(map(math.isnan, ordered)):
         return Estimate(math.nan, math.nan, math.nan)
     below, k = 1, 1  # number of the 2^n patterns of signs with fewer than k numbers below the median
-    while 2 * (below + math.comb(n, k)) <= (1 - level) * 2**n:
+    while 2 * k < n and 2 * (below + math.comb(n, k)) <= (1 - level) * 2**n:  # the middle is the end
         below, k = below + math.comb(n, k), k + 1
     return Estimate(median(ordered), ordered[k - 1], ordered[n - k])
 
