@@ -25,8 +25,8 @@ FILES = sorted(SOURCE.rglob("*.py"))
 
 # Lowest floor first. Rooms on one floor do not know of each other, unless the next line says so.
 FLOORS = (
-    {"errors", "files", "face", "host", "limits", "constants", "containers", "watch", "running"},
-    {"report", "received", "folders", "training", "seeding", "entry", "processes", "statistics"},
+    {"errors", "files", "face", "host", "limits", "constants", "containers", "watch", "statistics", "running"},
+    {"report", "received", "folders", "training", "seeding", "entry", "processes"},
     {"groups", "tracing", "sweeps", "programs"},
     {"actions", "saddle"},
     {"intertwiners", "probing"},
