@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import enum
+import functools
 import json
 import math
 import re
@@ -88,14 +89,19 @@ def told(value, depth=0):
     return type(value).__name__
 
 
+@functools.cache
+def recorded():
+    """All numbers as they were."""
+    return json.loads(KEPT.read_text(encoding="utf-8"))
+
+
 def compared(name, found):
     """Whether what is told is what was recorded, number by number."""
     if not KEPT.is_file():
         FOUND[name] = found
         return
-    recorded = json.loads(KEPT.read_text(encoding="utf-8"))
-    assert name in recorded, f"{name} is new: delete {KEPT.name}, and run this file alone"
-    found, kept = (flat(json.loads(json.dumps(one))) for one in (found, recorded[name]))
+    assert name in recorded(), f"{name} is new: delete {KEPT.name}, and run this file alone"
+    found, kept = (flat(json.loads(json.dumps(one))) for one in (found, recorded()[name]))
     assert found.keys() == kept.keys()
     assert {at: (found[at], x) for at, x in kept.items() if found[at] != near(x)} == {}
 
