@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 SRC = Path(__file__).parents[2] / "src" / "haar"
-_HEAD = re.compile(r"^(_?[A-Z][A-Z0-9_]*)(?:: [^=\n]+)? = ", re.MULTILINE)
+_HEAD = re.compile(r"^(_?[A-Z][A-Z0-9_]*(?:, _?[A-Z][A-Z0-9_]*)*)(?:: [^=\n]+)? = ", re.MULTILINE)
 _OF_NUMBERS = (ast.Constant, ast.Tuple, ast.Load, ast.BinOp, ast.operator, ast.UnaryOp, ast.unaryop)
 
 
@@ -51,5 +51,5 @@ def test_the_numbers_that_decide_are_what_they_were():
 
 def test_they_are_read_with_types_and_over_several_lines():
     text = "_A: Final[float] = 1e-6\nB = (\n    2,\n    -3.5,\n)\nC = True\nD = (1, 'x')\n"
-    text += "def f(e=4):\n    F = 5\nG = 2**31\nH = f(3)\n"
-    assert numbers(text) == {"_A": "1e-06", "B": "(2, -3.5)", "G": "2 ** 31"}
+    text += "def f(e=4):\n    F = 5\nG = 2**31\nH = f(3)\nI, J = 1, 2\n"
+    assert numbers(text) == {"_A": "1e-06", "B": "(2, -3.5)", "G": "2 ** 31", "I, J": "(1, 2)"}
