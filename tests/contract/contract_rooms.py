@@ -214,6 +214,7 @@ def _played(mode: str, _: Any, x: Tensor, **options: Any) -> Any:
         "turns": turns,
         "averaged": game.averaged(x),
         "gap": game.gap(batches, steps=3),
+        "distilled": game.distil(x, plan=haar.training.Plan(steps=3, batch_size=4, every=1)),
         "players": [f, u],
     }
 

@@ -15,6 +15,7 @@ from haar.dynamics import (
     BatchSignal,
     Dashboard,
     GeometricComplexity,
+    GradientSignal,
     ParameterAsymmetry,
     geometric_complexity,
     signal_to_noise,
@@ -241,3 +242,16 @@ def test_what_cannot_be_read_is_refused():
         Dashboard({"slope": (GeometricComplexity(model), x)}).update("now")
     with pytest.raises(ArgumentError, match="readings: expected at least one, got none; call update first"):
         Dashboard({"slope": (GeometricComplexity(model), x)}).figure()
+
+
+def test_meters_forget_with_their_dashboard():
+    weight = nn.Parameter(torch.zeros(2))
+    dashboard = Dashboard({"gradients": GradientSignal([weight])})
+    readings = []
+    for gradient in ([3.0, 4.0], [4.0, -3.0]):
+        weight.grad = torch.tensor(gradient)
+        readings.append(str(dashboard.update()))
+    weight.grad = torch.tensor([3.0, 4.0])
+    dashboard.reset()
+    assert str(dashboard.update()) == readings[0]  # as words, for a cosine with nothing before is NaN
+    assert readings[0] != readings[1]

@@ -35,7 +35,10 @@ def same(one, other):
 
 def test_it_is_the_loop_written_by_hand():
     mine, theirs = network(), network()
-    losses = run_of(mine, Plan(steps=6, learning_rate=0.1, schedule="cosine", clip=0.5), seed=3).train()
+    run = run_of(mine, Plan(steps=6, learning_rate=0.1, schedule="cosine", clip=0.5), seed=3)
+    assert (run.dead, run.done) == (False, 0)
+    losses = run.train()
+    assert (run.dead, run.done) == (False, 6)
     optimizer = torch.optim.Adam(theirs.parameters(), lr=0.1)
     seen = []
     with torch.random.fork_rng():
