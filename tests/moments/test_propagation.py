@@ -413,5 +413,25 @@ def test_statistics_that_are_no_numbers_are_named_and_masks_of_infinity_are_not(
     law = Gaussian([0.1, 0.2])
     assert bool(propagate(model, law).mean.isfinite().all())
     model[1].running_mean[1] = float("nan")
-    with pytest.raises(ArgumentError, match=r"model: expected statistics and .* that are numbers, got NaN in '1\.run"):
+    with pytest.raises(ArgumentError, match=r"model: expected statistics that are numbers, got NaN in '1\.run"):
         propagate(model, law)
+
+
+class Shifted(nn.Module):
+    """A layer with a constant that is added, and one that nobody reads."""
+
+    def __init__(self, shift):
+        super().__init__()
+        self.layer = nn.Linear(2, 3)
+        self.register_buffer("shift", torch.tensor(shift))
+        self.register_buffer("unread", torch.tensor(float("nan")))
+
+    def forward(self, x):
+        return self.layer(x) + self.shift
+
+
+def test_constants_that_are_no_numbers_are_told_where_they_are_read():
+    law = Gaussian([0.1, 0.2])
+    assert bool(propagate(Shifted(0.5), law).mean.isfinite().all())
+    with pytest.raises(ArgumentError, match=r"model: expected affine layers .* got add"):
+        propagate(Shifted(float("nan")), law)

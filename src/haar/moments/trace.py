@@ -218,15 +218,16 @@ def _check_constants(given: Given) -> None:
 
 
 def _check_finite(model: nn.Module) -> None:
-    """Refuse weights that are no numbers: every moment would be none."""
+    """Refuse weights and statistics that are no numbers: every moment would be none."""
     for name, parameter in model.named_parameters():
         plain = parameter.layout is torch.strided and not (parameter.is_meta or is_lazy(parameter))
         if plain and not bool(parameter.isfinite().all()):
             raise ArgumentError("model", expected="finite weights", got=f"NaN or infinity in {name!r}")
-    for name, buffer in model.named_buffers():  # infinity is what masks are made of
-        plain = buffer.layout is torch.strided and not (buffer.is_meta or is_lazy(buffer))
-        if plain and bool(buffer.isnan().any()):
-            raise ArgumentError("model", expected="statistics and constants that are numbers", got=f"NaN in {name!r}")
+    for place, norm in model.named_modules():  # buffers of the user's own may be read nowhere
+        if isinstance(norm, nn.modules.batchnorm._NormBase):  # noqa: SLF001 (all of torch's that keep statistics)
+            for name, buffer in norm.named_buffers(prefix=place, recurse=False):
+                if not (buffer.is_meta or is_lazy(buffer)) and bool(buffer.isnan().any()):
+                    raise ArgumentError("model", expected="statistics that are numbers", got=f"NaN in {name!r}")
 
 
 def _as_a_whole(given: Given, law: InputLaw | None, error: HaarError) -> Program:
