@@ -10,6 +10,7 @@ from torch import nn
 
 from haar.actions import Field, Invariant, Symmetry, Trivial
 from haar.errors import NotEquivariantError, ShapeError
+from haar.groups import dihedral
 from haar.relax import homotopise
 
 
@@ -37,6 +38,13 @@ def test_a_stride_is_exact_on_odd_maps_and_refused_on_even_ones():
     model(torch.randn(1, 1, 13, 13).double())  # measured once, and fine
     with pytest.raises(NotEquivariantError, match=r"on inputs of size 8x8 .* first broken by '0' .*; size 9x9; 13x13"):
         model(torch.randn(1, 1, 8, 8).double())
+
+
+def test_the_axis_that_does_not_fit_is_named():
+    symmetry = images(dihedral(2), 1, 1)
+    for size, axis in (((8, 9), 0), ((9, 8), 1)):
+        with pytest.raises(ShapeError, match=rf"got 8 points on axis {axis}, of which 1 are left over on one side"):
+            homotopise(strided(), symmetry, example=torch.randn(2, 1, *size))
 
 
 def test_a_pool_called_as_a_function_is_measured_on_new_sizes_too():

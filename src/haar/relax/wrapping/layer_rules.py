@@ -311,7 +311,7 @@ def check_windows(step: Step, module: Any, feature: Feature) -> None:
             continue
         pads = 0 if padding == "valid" else _each(padding, len(space))[axis]
         try:
-            check_window([space[axis]], (0,), kernel=kernel, stride=stride, padding=pads, dilation=dilation)
+            check_window(space, (axis,), kernel=kernel, stride=stride, padding=pads, dilation=dilation)
         except ShapeError as error:
             raise ShapeError(
                 "model",
