@@ -8,12 +8,9 @@ from __future__ import annotations
 
 import dataclasses
 import enum
-import functools
-import json
 import math
 import re
 import warnings
-from pathlib import Path
 
 import contract_actions
 import numpy as np
@@ -24,18 +21,17 @@ from contract_modules import EXAMPLES, F64
 from contract_numbers import CALLS, OPTIONS
 from contract_rooms import ROOMS
 from contract_verbs import VERBS
+from kept import Kept
 from torch import Tensor, nn
 from torch.utils import _pytree as pytree
 
-KEPT = Path(__file__).parent / "numbers.json"
-FOUND: dict[str, object] = {}
+# What is drawn in single precision rounds by the make of the processor.
+KEPT = Kept("numbers.json", rel=1e-4, abs=1e-6)
 #: Modules whose basis is free up to a sign, which the make of the processor chooses.
 FREE = {"Bilinear", "TensorSquare"}
 #: Called for as long as a time lasts.
 TIMED = {"moments_within"}
 ASKED = {name: one for name, one in (VERBS | CALLS | ROOMS).items() if name not in TIMED}
-# What is drawn in single precision rounds by the make of the processor.
-TOLERANCE = {"rel": 1e-4, "abs": 1e-6}
 
 
 def rounded(value):
@@ -89,33 +85,6 @@ def told(value, depth=0):
     return type(value).__name__
 
 
-@functools.cache
-def recorded():
-    """All numbers as they were."""
-    return json.loads(KEPT.read_text(encoding="utf-8"))
-
-
-def compared(name, found):
-    """Whether what is told is what was recorded, number by number."""
-    if not KEPT.is_file():
-        FOUND[name] = found
-        return
-    assert name in recorded(), f"{name} is new: delete {KEPT.name}, and run this file alone"
-    found, kept = (flat(json.loads(json.dumps(one))) for one in (found, recorded()[name]))
-    assert found.keys() == kept.keys()
-    assert {at: (found[at], x) for at, x in kept.items() if found[at] != near(x)} == {}
-
-
-def flat(value):
-    """Every number and word by its place."""
-    return {pytree.keystr(path): leaf for path, leaf in pytree.tree_leaves_with_path(value)}
-
-
-def near(leaf):
-    """What equals a recorded number but for rounding."""
-    return pytest.approx(leaf, **TOLERANCE) if isinstance(leaf, float) else leaf
-
-
 @pytest.fixture(params=sorted(EXAMPLES | OPTIONS))
 def module(request):
     """A module as it is drawn for a seed, its precision that of its inputs, and the name of its example."""
@@ -141,7 +110,7 @@ def test_what_a_module_gives(module):
             given = module.eval()(*inputs)
     found = {"drawn": drawn, "trained": told(trained), "slopes": told(slopes), "given": told(given)}
     found["shown"] = told(module.extra_repr())
-    compared(f"module {name}", pytree.tree_map_only(float, abs, found) if name in FREE else found)
+    KEPT.compare(f"module {name}", pytree.tree_map_only(float, abs, found) if name in FREE else found)
 
 
 @pytest.mark.parametrize("name", ASKED)
@@ -154,7 +123,7 @@ def test_what_a_verb_gives(name):
         if name in ("average", "anytime"):
             model.eval()
         found = told(call(model, torch.randn(24, 2, generator=torch.Generator().manual_seed(0), dtype=F64)))
-    compared(f"verb {name}", found)
+    KEPT.compare(f"verb {name}", found)
 
 
 def short(value):
@@ -171,7 +140,7 @@ def short(value):
 def test_what_the_edges_of_options_give(name):
     call, given = EDGED[name]
     found = {case: answer(call, options, told) for case, options in cases(call, given)}
-    compared(f"edges of {name}", {case: short(one) for case, one in found.items()})
+    KEPT.compare(f"edges of {name}", {case: short(one) for case, one in found.items()})
 
 
 @pytest.mark.parametrize("name", contract_actions.EXAMPLES)
@@ -179,15 +148,10 @@ def test_what_an_action_gives(name):
     action, x = contract_actions.EXAMPLES[name].make(), contract_actions.EXAMPLES[name].tensor()
     elements = action.group.sample(3, torch.Generator().manual_seed(1))
     found = [told(action.act(g, x)) for g in elements]
-    compared(f"action {name}", found)
+    KEPT.compare(f"action {name}", found)
 
 
 def test_everything_recorded_is_still_asked():
     names = [f"module {name}" for name in EXAMPLES | OPTIONS] + [f"verb {name}" for name in ASKED]
     names += [f"action {name}" for name in contract_actions.EXAMPLES] + [f"edges of {name}" for name in EDGED]
-    if not KEPT.is_file() and len(FOUND) == len(names):
-        lines = [f"{json.dumps(name)}: {json.dumps(found)}" for name, found in sorted(FOUND.items())]
-        KEPT.write_text("{\n" + ",\n".join(lines) + "\n}\n", encoding="utf-8")
-    assert KEPT.is_file(), f"{KEPT.name} is not there: run this file alone"
-    assert json.loads(KEPT.read_text(encoding="utf-8")).keys() == set(names)
-    assert not FOUND, f"{KEPT.name} was not there and has been written: look at it"
+    KEPT.finish(sorted(names))
